@@ -1,0 +1,117 @@
+"""One resolution at which music is tagged: a frozen value whose name is its identity everywhere.
+
+The grids are the study's (Ferraro et al., ICASSP 2020, Table 2). Nothing here needs numpy.
+"""
+
+import re
+from dataclasses import dataclass, fields
+from typing import Self
+
+from autotag.errors import ConfigError
+
+FRAME = 512
+"""Samples in one frame of the short-time Fourier transform."""
+
+HOP = 256
+"""Samples between two frames at hop x1."""
+
+RATES = (12000, 16000)
+LOGS = ("log", "db")
+HOPS = (1, 2, 3, 4, 5, 10)
+
+RESOLUTIONS: dict[str, tuple[tuple[int, int], ...]] = {
+    "vgg": tuple((mels, hop) for mels in (128, 96, 48) for hop in HOPS)
+    + tuple((mels, 1) for mels in (32, 24, 16, 8)),
+    "musicnn": tuple((mels, 1) for mels in (128, 96, 48)),
+}
+"""Mel bands and hop multiple of every configuration, per architecture."""
+
+SEGMENT_FRAMES = {
+    ("vgg", 12000): 1366,
+    ("vgg", 16000): 1820,
+    ("musicnn", 12000): 140,
+    ("musicnn", 16000): 187,
+}
+"""Frames at x1 that one pass of a network sees: 29.1 s for VGG-CNN, 3 s for MUSICNN."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Architecture and resolution of a model.
+
+    Args:
+        arch: `"vgg"` (VGG-CNN, 29.1 s segments) or `"musicnn"` (MUSICNN, 3 s segments).
+        sr: sample rate in Hz, 12000 or 16000.
+        mels: number of mel bands.
+        hop: hop as a multiple of 256 samples.
+        log: `"log"` for log10(1 + 10000 x), `"db"` for 10 log10(x).
+
+    Raises:
+        ConfigError: the combination is not one of the 100 of the study.
+
+    >>> Config(mels=48, hop=10).name
+    'vgg-12k-48-x10-db'
+    >>> Config.parse("vgg-12k-48-x10-db").frames
+    137
+    """
+
+    arch: str = "vgg"
+    sr: int = 12000
+    mels: int = 48
+    hop: int = 2
+    log: str = "db"
+
+    def __post_init__(self) -> None:
+        _allow("architecture", self.arch, tuple(RESOLUTIONS))
+        _allow("sample rate", self.sr, RATES)
+        _allow("log type", self.log, LOGS)
+        resolutions = RESOLUTIONS[self.arch]
+        _allow(f"mel bands of {self.arch}", self.mels, tuple(dict(resolutions)))
+        hops = tuple(hop for mels, hop in resolutions if mels == self.mels)
+        _allow(f"hop multiple of {self.arch} at {self.mels} bands", self.hop, hops)
+
+    @property
+    def name(self) -> str:
+        return f"{self.arch}-{self.sr // 1000}k-{self.mels}-x{self.hop}-{self.log}"
+
+    @property
+    def frames(self) -> int:
+        """Frames of one segment at this hop."""
+        return -(-SEGMENT_FRAMES[self.arch, self.sr] // self.hop)
+
+    @property
+    def segment_samples(self) -> int:
+        """Samples of one segment, the same for every hop."""
+        return (SEGMENT_FRAMES[self.arch, self.sr] - 1) * HOP
+
+    @classmethod
+    def parse(cls, name: str) -> Self:
+        """The configuration of a name such as `vgg-12k-48-x2-db`."""
+        match = re.fullmatch(r"([a-z]+)-(\d+)k-(\d+)-x(\d+)-([a-z]+)", name)
+        if not match:
+            raise ConfigError(f"{name!r} is not a configuration: write one like 'vgg-12k-48-x2-db'")
+        arch, sr, mels, hop, log = match.groups()
+        return cls(arch, int(sr) * 1000, int(mels), int(hop), log)
+
+    def distance(self, other: Self) -> tuple[int, float]:
+        """How far apart two configurations are: fields of another kind first, then resolution."""
+        kinds = sum(getattr(self, f) != getattr(other, f) for f in ("arch", "sr", "log"))
+        ratio = (self.mels / other.mels, self.hop / other.hop)
+        return kinds, sum(max(r, 1 / r) for r in ratio)
+
+
+def _allow(what: str, value: object, allowed: tuple[object, ...]) -> None:
+    if value not in allowed:
+        raise ConfigError(f"{what} {value!r} is not in the study: use {', '.join(map(str, allowed))}")
+
+
+FIELDS = tuple(field.name for field in fields(Config))
+
+GRID = tuple(
+    Config(arch, sr, mels, hop, log)
+    for arch, resolutions in RESOLUTIONS.items()
+    for sr in RATES
+    for log in LOGS
+    for mels, hop in resolutions
+)
+"""All 100 configurations of the study: 88 of VGG-CNN, 12 of MUSICNN."""

@@ -1,0 +1,49 @@
+"""What can go wrong, one small class each; every one is also the builtin a caller would expect."""
+
+
+class AutotagError(Exception):
+    """Base of all errors raised on purpose: the message names the file, the value and the remedy."""
+
+
+class ConfigError(AutotagError, ValueError):
+    """A field of a configuration has a value outside the study's grid."""
+
+
+class AudioError(AutotagError, ValueError):
+    """Base of the errors about one audio file; `kind` names them in results."""
+
+    @property
+    def kind(self) -> str:
+        return type(self).__name__
+
+
+class AudioNotFound(AudioError, FileNotFoundError):
+    """There is no such file, or a folder holds no audio."""
+
+
+class UnreadableAudio(AudioError, OSError):
+    """The file is there but the operating system will not let us read it."""
+
+
+class EmptyAudio(AudioError):
+    """The file has no bytes, or its header announces audio that has no samples."""
+
+
+class NotAudio(AudioError):
+    """The bytes are not audio in a format that can be read here."""
+
+
+class NotFiniteAudio(AudioError):
+    """Samples are NaN or infinite."""
+
+
+class SilentAudio(AudioError):
+    """No sample is louder than the last bit of a 16-bit file: there is nothing to tag."""
+
+
+class ModelError(AutotagError, ValueError):
+    """A file is not a model of autotag, or not one that this version can run."""
+
+
+class ModelNotFound(AutotagError, LookupError):
+    """No model of that name, or at that resolution, is at hand."""

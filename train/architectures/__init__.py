@@ -1,0 +1,35 @@
+"""The networks of the study, built from a configuration, and what they cost."""
+
+import torch
+from torch import Tensor, nn
+
+from autotag.config import Config
+from train.architectures.vgg import VGG
+
+ARCHITECTURES = {"vgg": VGG}
+
+
+def build(config: Config, tags: int = 50) -> nn.Module:
+    """The untrained network of a configuration: mel [batch, 1, mels, frames] to (logits, embedding)."""
+    if config.arch not in ARCHITECTURES:
+        raise NotImplementedError(f"{config.name}: train/ holds {', '.join(ARCHITECTURES)} so far")
+    return ARCHITECTURES[config.arch](config, tags)
+
+
+def cost(config: Config) -> tuple[int, int]:
+    """Multiply-accumulates of convolutions and dense layers for one segment, and parameters."""
+    with torch.device("meta"):
+        model = build(config).eval()
+        mel = torch.empty(1, 1, config.mels, config.frames)
+    macs = 0
+
+    def add(layer: nn.Module, _: object, output: Tensor) -> None:
+        nonlocal macs
+        assert isinstance(layer.weight, Tensor)
+        macs += layer.weight[0].numel() * output[0].numel()
+
+    for layer in model.modules():
+        if isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Linear)):
+            layer.register_forward_hook(add)
+    model(mel)
+    return macs, sum(parameter.numel() for parameter in model.parameters())

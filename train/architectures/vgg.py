@@ -1,0 +1,68 @@
+"""VGG-CNN (study, section 3.1; after Choi et al. 2016) at every resolution, from tables."""
+
+from torch import Tensor, nn
+
+from autotag.config import Config
+
+FILTERS = (128, 384, 768, 2048)
+
+TIME_POOLING = {
+    (12000, 1): (4, 5, 8, 8),
+    (12000, 2): (4, 5, 8, 4),
+    (12000, 3): (4, 5, 8, 2),
+    (12000, 4): (4, 5, 8, 2),
+    (12000, 5): (4, 5, 8, 1),
+    (12000, 10): (4, 5, 4, 1),
+    (16000, 1): (4, 5, 9, 10),
+    (16000, 2): (4, 5, 9, 5),
+    (16000, 3): (4, 5, 9, 3),
+    (16000, 4): (4, 5, 9, 2),
+    (16000, 5): (4, 5, 9, 2),
+    (16000, 10): (4, 5, 9, 1),
+}
+"""Max-pooling of the four blocks along time, per sample rate and hop multiple (study, Table 3)."""
+
+MEL_POOLING = {
+    128: (2, 4, 4, 4),
+    96: (2, 4, 3, 4),
+    48: (2, 4, 3, 2),
+    32: (2, 2, 3, 2),
+    24: (2, 2, 3, 2),
+    16: (2, 2, 2, 2),
+    8: (2, 2, 2, 1),
+}
+"""Max-pooling of the four blocks along frequency, per number of mel bands (study, Table 3)."""
+
+
+class VGG(nn.Module):
+    """Batch norm, four blocks of 3x3 convolution, batch norm, max-pooling and ELU, one dense layer.
+
+    The pooling comes before the ELU, which is monotonic: the result is the same as pooling last, at a
+    fraction of the exponentials.
+
+    Input: log-mel spectrograms [batch, 1, mels, frames]. `forward` returns logits [batch, tags] and the
+    embedding [batch, 2048], the flattened 1x1 map after block 4.
+    """
+
+    def __init__(self, config: Config, tags: int = 50) -> None:
+        super().__init__()
+        self.input_norm = nn.BatchNorm2d(1)
+        self.blocks = nn.Sequential()
+        channels = 1
+        for filters, *pool in zip(
+            FILTERS, MEL_POOLING[config.mels], TIME_POOLING[config.sr, config.hop], strict=True
+        ):
+            self.blocks.append(
+                nn.Sequential(
+                    nn.Conv2d(channels, filters, 3, padding=1, bias=False),
+                    nn.BatchNorm2d(filters),
+                    nn.MaxPool2d(tuple(pool)),
+                    nn.ELU(),
+                )
+            )
+            channels = filters
+        self.dense = nn.Linear(channels, tags)
+
+    def forward(self, mel: Tensor) -> tuple[Tensor, Tensor]:
+        embedding = self.blocks(self.input_norm(mel)).flatten(1)
+        return self.dense(embedding), embedding

@@ -1,0 +1,11 @@
+"""What can go wrong on the way to a model."""
+
+from autotag.errors import AutotagError
+
+
+class DataError(AutotagError, ValueError):
+    """A data set is missing or not laid out as it should be."""
+
+
+class RunError(AutotagError, RuntimeError):
+    """A training run cannot be continued, evaluated or exported."""
