@@ -1,5 +1,7 @@
 """Decode a file to mono samples at a model's rate, block by block, in constant memory."""
 
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,31 +9,41 @@ import numpy as np
 import soundfile
 import soxr
 
+from autotag.config import FRAME
 from autotag.errors import (
     AudioNotFound,
+    BadSamples,
     EmptyAudio,
     NotAudio,
-    NotFiniteAudio,
     SilentAudio,
     UnreadableAudio,
 )
 from autotag.mel import Array
 
 BLOCK = 1 << 16
-"""Samples decoded at once, all channels together; what a damaged file still holds is lost by the block."""
+"""Samples decoded at once, all channels together: 256 KiB of float32."""
 
 SILENCE = 10 ** (-90 / 20)
 """A peak below -90 dBFS, the last bit of a 16-bit file, is silence."""
+
+LOUDEST = 100.0
+"""A peak over this is not a loud song (full scale is 1) but integers in a float file, or garbage."""
+
+SLOWEST = 1000
+"""A lower sample rate in Hz is not one of music but a damaged header."""
+
+UNKNOWN = 1 << 62
+"""libsndfile announces more frames than this where a stream does not say how many it has."""
 
 
 class Audio:
     """An audio file that iterates as float32 blocks [n], mono, at `sr` Hz.
 
-    Channels are averaged before resampling. A file that breaks off or is damaged gives what could
-    be decoded of it. `seconds` and `warnings` are complete once the iteration is.
+    Channels are averaged before resampling. A file that is damaged, or an MP3 that breaks off, gives
+    what can be decoded of it. `seconds` and `warnings` are complete once the iteration is.
 
     Raises (while iterating):
-        AudioNotFound, UnreadableAudio, EmptyAudio, NotAudio, NotFiniteAudio, SilentAudio
+        AudioNotFound, UnreadableAudio, EmptyAudio, NotAudio, BadSamples, SilentAudio
     """
 
     def __init__(self, path: str | Path, sr: int) -> None:
@@ -41,48 +53,68 @@ class Audio:
         self.warnings: list[str] = []
 
     def __iter__(self) -> Iterator[Array]:
+        self.seconds = 0.0
+        self.warnings = []
         with _open(self.path) as file:
+            if file.samplerate < SLOWEST:
+                raise NotAudio(f"{self.path}: announces a sample rate of {file.samplerate} Hz: not music")
             if file.samplerate < self.sr:
                 self.warnings.append(
                     f"sample rate {file.samplerate} Hz: no sound above {file.samplerate // 2} Hz, "
                     f"where the model listens up to {self.sr // 2} Hz"
                 )
             resampler = soxr.ResampleStream(file.samplerate, self.sr, 1, dtype="float32")
+            average = np.full(file.channels, 1 / file.channels, np.float32)
             peak = 0.0
             for block in self._read(file):
-                mono = block.mean(axis=1)
-                if not np.isfinite(mono).all():
-                    at = self.seconds + np.argmin(np.isfinite(mono)) / file.samplerate
-                    raise NotFiniteAudio(
-                        f"{self.path}: a sample at {at:.3f} s is NaN or infinite: write the file again "
-                        "with finite samples"
-                    )
+                self._check(block, file.samplerate)
+                mono = block @ average
                 self.seconds += len(mono) / file.samplerate
                 peak = max(peak, float(mono.max()), -float(mono.min()))
                 yield mono if file.samplerate == self.sr else resampler.resample_chunk(mono)
-            if self.seconds == 0:
-                raise EmptyAudio(f"{self.path}: holds no samples")
+            if self.seconds * self.sr < FRAME:
+                raise EmptyAudio(f"{self.path}: holds {1000 * self.seconds:.1f} ms of sound: nothing to tag")
             if peak < SILENCE:
                 raise SilentAudio(
-                    f"{self.path}: all {self.seconds:.1f} s are silence (below -90 dBFS): nothing to tag"
+                    f"{self.path}: its channels' average is silence (below -90 dBFS) for all "
+                    f"{self.seconds:.1f} s: nothing to tag"
                 )
             if file.samplerate != self.sr:
                 yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
 
+    def _check(self, block: Array, samplerate: int) -> None:
+        """Refuse samples that are no sound: block [n, channels]."""
+        if np.abs(block).max() <= LOUDEST:
+            return
+        loud = np.abs(block).max(axis=1)
+        first = int(np.argmax(~(loud <= LOUDEST)))
+        raise BadSamples(
+            f"{self.path}: a sample at {self.seconds + first / samplerate:.3f} s is {loud[first]:g}, where "
+            "full scale is 1: write the file again with samples in -1..1"
+        )
+
     def _read(self, file: soundfile.SoundFile) -> Iterator[Array]:
+        out = np.empty((max(1, BLOCK // file.channels), file.channels), np.float32)
         read = 0
-        try:
-            while len(block := file.read(BLOCK // file.channels, "float32", always_2d=True)):
-                yield block
-                read += len(block)
-        except soundfile.LibsndfileError as error:
-            if not read:
-                raise NotAudio(f"{self.path}: cannot be decoded: {error.error_string}") from error
-            self.warnings.append(f"damaged: only the first {self.seconds:.1f} s could be decoded")
-        else:
-            if read < 0.99 * file.frames:
-                announced = file.frames / file.samplerate
-                self.warnings.append(f"ends after {self.seconds:.1f} of the {announced:.1f} s announced")
+        problem = ""
+        while not problem:
+            out.fill(np.nan)  # so that what was decoded before an error can be told
+            try:
+                block = file.read(out=out)
+            except soundfile.LibsndfileError as error:
+                problem = error.error_string
+                block = out[: np.argmax(np.append(np.isnan(out[:, 0]), True))]
+            if not len(block):
+                break
+            read += len(block)
+            yield block
+        if not read and problem:
+            raise NotAudio(f"{self.path}: cannot be decoded: {problem}")
+        known = file.frames < UNKNOWN
+        if known and read < 0.99 * file.frames:
+            announced = file.frames / file.samplerate
+            what = "damaged" if problem else "ends early"
+            self.warnings.append(f"{what}: {self.seconds:.1f} of {announced:.1f} s could be decoded")
 
 
 def decode(path: str | Path, sr: int) -> Array:
@@ -93,20 +125,27 @@ def decode(path: str | Path, sr: int) -> Array:
 def _open(path: Path) -> soundfile.SoundFile:
     """Open, after saying what libsndfile would call "File does not exist" whatever the matter."""
     try:
-        with path.open("rb") as file:
-            head = file.read(12)
+        mode = path.stat().st_mode
+        head = b""
+        if stat.S_ISREG(mode):
+            with path.open("rb") as file:
+                head = file.read(12)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise AudioNotFound(f"{path}: no such file") from error
     except OSError as error:
         raise UnreadableAudio(f"{path}: cannot be read: {error.strerror}") from error
+    if stat.S_ISDIR(mode):
+        raise AudioNotFound(f"{path}: no audio files were found in this folder")
+    if not stat.S_ISREG(mode):
+        raise UnreadableAudio(f"{path}: a pipe or device: give a file")
     if not head:
         raise EmptyAudio(f"{path}: the file is empty (0 bytes)")
     try:
-        return soundfile.SoundFile(path)
+        return soundfile.SoundFile(os.fsencode(path))  # soundfile itself would refuse what is not UTF-8
     except (soundfile.LibsndfileError, TypeError) as error:
-        if head[4:8] == b"ftyp":
-            what = "MPEG-4 audio (AAC or ALAC)"
-        else:
-            what = f"not audio in a format that libsndfile reads (it starts with {head!r})"
         formats = "WAV, FLAC, MP3, OGG, Opus or AIFF"
-        raise NotAudio(f"{path}: {what}: convert it to {formats}, for example with ffmpeg") from error
+        if head[4:8] == b"ftyp":
+            what = f"MPEG-4 audio (AAC or ALAC), where autotag reads {formats}"
+        else:
+            what = f"not {formats}, or damaged (it starts with {head!r})"
+        raise NotAudio(f"{path}: {what}: convert it, for example with ffmpeg") from error

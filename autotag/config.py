@@ -1,10 +1,10 @@
 """One resolution at which music is tagged: a frozen value whose name is its identity everywhere.
 
-The grids are the study's (Ferraro et al., ICASSP 2020, Table 2). Nothing here needs numpy.
+The grids are the study's (Ferraro et al., arXiv 1911.04824, Table 2). Nothing here needs numpy.
 """
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Self
 
 from autotag.errors import ConfigError
@@ -105,7 +105,8 @@ def _allow(what: str, value: object, allowed: tuple[object, ...]) -> None:
         raise ConfigError(f"{what} {value!r} is not in the study: use {', '.join(map(str, allowed))}")
 
 
-FIELDS = tuple(field.name for field in fields(Config))
+DEFAULT = Config()
+"""What the command line and `Tagger` use unless told otherwise."""
 
 GRID = tuple(
     Config(arch, sr, mels, hop, log)

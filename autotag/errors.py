@@ -22,19 +22,19 @@ class AudioNotFound(AudioError, FileNotFoundError):
 
 
 class UnreadableAudio(AudioError, OSError):
-    """The file is there but the operating system will not let us read it."""
+    """The file is there but the operating system will not let us read it, or it is none."""
 
 
 class EmptyAudio(AudioError):
-    """The file has no bytes, or its header announces audio that has no samples."""
+    """The file has no bytes, or less sound than one frame."""
 
 
 class NotAudio(AudioError):
     """The bytes are not audio in a format that can be read here."""
 
 
-class NotFiniteAudio(AudioError):
-    """Samples are NaN or infinite."""
+class BadSamples(AudioError):
+    """Samples are NaN, infinite, or so far beyond full scale that they are no sound."""
 
 
 class SilentAudio(AudioError):

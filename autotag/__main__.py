@@ -1,0 +1,3 @@
+from autotag.cli import main
+
+main()

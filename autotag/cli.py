@@ -1,0 +1,158 @@
+"""The command line: parses, calls and prints."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from autotag import __version__
+from autotag.config import DEFAULT, HOPS, LOGS, RATES, RESOLUTIONS, Config
+from autotag.errors import AutotagError
+from autotag.files import audio_files
+from autotag.formats import WRITERS, Format, printable
+from autotag.quiet import quiet_decoders
+from autotag.registry import models as models_at_hand
+from autotag.result import Failure, Result
+
+METRICS = ("roc_auc", "pr_auc", "top5")
+SCORES_ARE = "agreement with the label source on the test split of each model's data set, not accuracy"
+
+
+class TagByDefault(TyperGroup):
+    """`autotag song.mp3` is `autotag tag song.mp3`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in {*self.commands, "-h", "--help", "--version"}:
+            args = ["tag", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=TagByDefault,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"autotag {__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog="autotag song.mp3 --mels 48 --hop x2 · 'autotag tag --help' lists the options")
+def autotag(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Tag music with CNNs on mel-spectrograms of reduced frequency and time resolution."""
+
+
+def _rate(text: str) -> int:
+    return _choose(text, {f"{rate // 1000}k": rate for rate in RATES} | {str(rate): rate for rate in RATES})
+
+
+def _hop(text: str) -> int:
+    return _choose(text, {f"x{hop}": hop for hop in HOPS} | {str(hop): hop for hop in HOPS})
+
+
+def _choose(text: str, values: dict[str, int]) -> int:
+    if text not in values:
+        raise typer.BadParameter(f"{text!r}: use {', '.join(values)}")
+    return values[text]
+
+
+@app.command()
+def tag(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE|DIR...", readable=False, help="Audio files, or folders of them."),
+    ],
+    arch: Annotated[str, typer.Option(help=f"Architecture: {' or '.join(RESOLUTIONS)}.")] = DEFAULT.arch,
+    sr: Annotated[Any, typer.Option(parser=_rate, metavar="12k|16k", help="Sample rate.")] = "12k",
+    mels: Annotated[int, typer.Option(help="Mel bands: 128, 96, 48, 32, 24, 16 or 8.")] = DEFAULT.mels,
+    hop: Annotated[
+        Any,
+        typer.Option(
+            parser=_hop,
+            metavar="xN",
+            help="Hop: x1, x2, x3, x4, x5 or x10.",
+            show_default="x2, or x1 where that is the only one",
+        ),
+    ] = None,
+    log: Annotated[str, typer.Option(help=f"Scale of the spectrogram: {' or '.join(LOGS)}.")] = DEFAULT.log,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="A model by name or ONNX file, instead of the above."),
+    ] = None,
+    top: Annotated[int, typer.Option(min=0, help="How many tags; 0 for all.")] = 5,
+    format: Annotated[Format, typer.Option(help="Of the output.")] = Format.TABLE,  # noqa: A002
+) -> None:
+    """Print the top tags of each file."""
+    from autotag.tagger import Tagger
+
+    if hop is None:
+        hop = DEFAULT.hop if (mels, DEFAULT.hop) in RESOLUTIONS.get(arch, ()) else 1
+    name = model or Config(arch, sr, mels, hop, log).name
+    results = Tagger(name).tag_all(audio_files(paths), top)
+    failed = False
+
+    def report() -> Iterator[Result | Failure]:
+        nonlocal failed
+        for result in results:
+            if isinstance(result, Failure):
+                failed = True
+                typer.echo(f"error: {printable(result.message)}", err=True)
+            else:
+                for warning in result.warnings:
+                    typer.echo(f"warning: {printable(result.path)}: {warning}", err=True)
+            yield result
+
+    WRITERS[format](report(), sys.stdout)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def models() -> None:
+    """List the models at hand: cost, size and scores."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("model", no_wrap=True)
+    for heading in ("GMAC", "MB", "precision", "ROC AUC", "PR AUC", "top 5"):
+        table.add_column(heading, justify="right")
+    for name, entry in sorted(models_at_hand().items(), key=lambda item: -item[1].metadata.gmac):
+        metadata = entry.metadata
+        scores = metadata.scores.get(metadata.precision, {}).get("test", {})
+        table.add_row(
+            *(name, f"{metadata.gmac:.3f}", f"{entry.bytes / 1e6:.1f}", metadata.precision),
+            *(f"{scores[metric]:.4f}" if metric in scores else "" for metric in METRICS),
+        )
+    console = Console(soft_wrap=True)
+    console.print(table)
+    console.print(f"Scores: {SCORES_ARE}.")
+
+
+def main() -> None:
+    """Run the command line: exit code 1 if some file failed, 2 for a wrong request, 130 when interrupted."""
+    quiet_decoders()
+    if sys.stdout is None:  # closed by the caller
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
+    sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
+    try:
+        app()
+    except AutotagError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:  # of writing: errors of reading are values or AutotagErrors
+        typer.echo(f"error: results cannot be written: {error.strerror}", err=True)
+        os._exit(1)  # a regular exit would try to write them again

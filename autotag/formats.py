@@ -1,0 +1,101 @@
+"""Print results on a stream, each as soon as it is there."""
+
+import csv
+import json
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from typing import Any, TextIO
+
+from autotag.result import Failure, Result
+
+Results = Iterable[Result | Failure]
+
+COLUMNS = (
+    *("path", "ok", "model", "duration", "segments", "tags", "scores"),
+    *("decode_ms", "mel_ms", "model_ms", "warnings", "error_kind", "error_message"),
+)
+"""Columns of the CSV; tags, scores and warnings are separated by "; "."""
+
+
+def write_jsonl(results: Results, stream: TextIO) -> None:
+    """One JSON object a line."""
+    for result in results:
+        stream.write(_json(result) + "\n")
+        stream.flush()
+
+
+def write_json(results: Results, stream: TextIO) -> None:
+    """One JSON array, an object a file."""
+    separator = "["
+    for result in results:
+        stream.write(f"{separator}\n{_json(result, indent=2)}")
+        stream.flush()
+        separator = ","
+    stream.write("[]\n" if separator == "[" else "\n]\n")
+
+
+def write_csv(results: Results, stream: TextIO) -> None:
+    """A header and a row a file, with `COLUMNS`."""
+    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for result in results:
+        writer.writerow(_row(result.as_dict()))
+        stream.flush()
+
+
+def write_table(results: Results, stream: TextIO) -> None:
+    """For people: a heading and a bar chart a file. Failures are left to stderr."""
+    from rich.bar import Bar
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(file=stream, highlight=False)
+    for result in results:
+        if isinstance(result, Failure):
+            continue
+        facts = f"  {result.duration:.1f} s  {result.model}  {sum(result.ms.values()):.0f} ms"
+        console.print(Text(printable(result.path), "bold").append(facts, "not bold dim"), soft_wrap=True)
+        table = Table.grid(padding=(0, 1))
+        for tag, score in result.tags:
+            table.add_row("", Text(tag), f"{score:.2f}", Bar(1, 0, score, width=30, color="cyan"))
+        console.print(table)
+
+
+class Format(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+WRITERS: dict[Format, Callable[[Results, TextIO], None]] = {
+    Format.TABLE: write_table,
+    Format.JSON: write_json,
+    Format.JSONL: write_jsonl,
+    Format.CSV: write_csv,
+}
+
+
+def printable(text: str) -> str:
+    """The text with characters that would move the cursor, or cannot be printed, escaped."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def _json(result: Result | Failure, indent: int | None = None) -> str:
+    found = result.as_dict()
+    # A file name that is not UTF-8 holds lone surrogates, which only \u escapes can carry.
+    ascii_only = any("\ud800" <= c <= "\udfff" for c in result.path)
+    return json.dumps(found, ensure_ascii=ascii_only, indent=indent)
+
+
+def _row(found: dict[str, Any]) -> dict[str, Any]:
+    row = {column: found[column] for column in COLUMNS if column in found}
+    if found["ok"]:
+        row["tags"] = "; ".join(tag["tag"] for tag in found["tags"])
+        row["scores"] = "; ".join(str(tag["score"]) for tag in found["tags"])
+        row |= {f"{step}_ms": ms for step, ms in found["ms"].items()}
+        row["warnings"] = "; ".join(found["warnings"])
+    else:
+        row |= {f"error_{field}": text for field, text in found["error"].items()}
+    return row

@@ -1,0 +1,78 @@
+"""An ONNX file and its metadata, ready to score segments."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import onnxruntime
+
+from autotag.errors import ModelError
+from autotag.mel import Array
+from autotag.metadata import KEY, Metadata
+
+
+class Model:
+    """A trained network on onnxruntime's CPU provider.
+
+    Args:
+        path: an ONNX file with autotag's metadata.
+        threads: of one inference; by default all cores this process may use.
+        sha256: what the file must hash to, when a manifest says so.
+
+    Raises:
+        ModelError: it is not such a file, or its shapes disagree with its metadata.
+
+    Attributes:
+        metadata: what the model says of itself.
+    """
+
+    def __init__(self, path: Path, threads: int | None = None, sha256: str | None = None) -> None:
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
+        if sha256 and (found := hashlib.sha256(data).hexdigest()) != sha256:
+            raise ModelError(
+                f"{path}: sha256 is {found[:12]}…, but the manifest beside it says {sha256[:12]}…: "
+                "the file is damaged or was replaced: install or export it again"
+            )
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or usable_cores()
+        options.log_severity_level = 4
+        try:
+            self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's errors share no base class but this
+            raise ModelError(f"{path}: not an ONNX model that onnxruntime can load: {error}") from error
+        text = self._session.get_modelmeta().custom_metadata_map.get(KEY)
+        if text is None:
+            raise ModelError(f"{path}: an ONNX file without {KEY!r} metadata: not a model of autotag")
+        self.metadata = Metadata.from_json(text, str(path))
+        self._check_shapes(path)
+
+    def _check_shapes(self, path: Path) -> None:
+        metadata = self.metadata
+        inputs = {i.name: list(i.shape[1:]) for i in self._session.get_inputs()}
+        outputs = {o.name: list(o.shape[1:]) for o in self._session.get_outputs()}
+        if metadata.frames != metadata.config.frames:
+            raise ModelError(
+                f"{path}: metadata says {metadata.frames} frames, where {metadata.config.name} "
+                f"has {metadata.config.frames}"
+            )
+        if inputs != {"mel": (wanted := [1, metadata.config.mels, metadata.frames])}:
+            raise ModelError(f"{path}: inputs are {inputs}, where its metadata asks for 'mel' {wanted}")
+        if outputs.get("scores") != (wanted := [len(metadata.tags)]):
+            raise ModelError(f"{path}: outputs are {outputs}, where its metadata asks for 'scores' {wanted}")
+        if "embedding" not in outputs:
+            raise ModelError(f"{path}: outputs are {outputs}: there is no 'embedding'")
+
+    def __call__(self, segments: Array) -> tuple[Array, Array]:
+        """Score log-mel segments [n, mels, frames]: scores [n, tags] in 0..1, embeddings [n, d]."""
+        scores, embedding = self._session.run(["scores", "embedding"], {"mel": segments[:, None]})
+        return scores, embedding
+
+
+def usable_cores() -> int:
+    """Cores this process may run on, which may be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,112 @@
+"""Which models are at hand: the folder named by AUTOTAG_MODELS, then those that come with autotag.
+
+A folder of models holds ONNX files and `manifest.json`, an object of their metadata by name with the
+file's name, bytes and sha256. `python -m train export` writes both.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from autotag.config import Config
+from autotag.errors import ConfigError, ModelError, ModelNotFound
+from autotag.metadata import Metadata
+
+if TYPE_CHECKING:
+    from autotag.model import Model
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A model at hand, known without loading it."""
+
+    metadata: Metadata
+    path: Path
+    bytes: int
+    sha256: str
+
+    @classmethod
+    def read(cls, folder: Path, found: dict[str, object]) -> Self:
+        metadata = Metadata.from_dict(found, str(folder / MANIFEST))
+        return cls(metadata, folder / str(found["file"]), int(str(found["bytes"])), str(found["sha256"]))
+
+
+def folders() -> list[Path]:
+    """Where models are looked up, first come first served."""
+    here = Path(__file__).parent
+    bundled = here / "models"  # in the wheel
+    if not bundled.is_dir():
+        bundled = here.parent / "models"  # in a checkout
+    chosen = os.environ.get("AUTOTAG_MODELS")
+    return [*([Path(chosen)] if chosen else []), bundled]
+
+
+def manifest(folder: Path) -> list[Entry]:
+    """The models of one folder.
+
+    Raises:
+        ModelError: its manifest is missing or malformed.
+    """
+    path = folder / MANIFEST
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        return [Entry.read(folder, entry) for entry in found.values()]
+    except ModelError:
+        raise
+    except OSError as error:
+        remedy = "'python -m train export RUN --models DIR' writes it"
+        raise ModelError(f"{path}: {error.strerror}: {remedy}") from error
+    except (ValueError, AttributeError, KeyError, TypeError) as error:
+        raise ModelError(f"{path}: not a manifest of models ({error}): export the models again") from error
+
+
+def models() -> dict[str, Entry]:
+    """All models at hand by name."""
+    entries: dict[str, Entry] = {}
+    for folder in folders():
+        for entry in manifest(folder):
+            entries.setdefault(entry.metadata.name, entry)
+    return entries
+
+
+def load(model: str | Path, threads: int | None = None) -> "Model":
+    """Load a model by name, or from an ONNX file.
+
+    A file that a manifest beside it lists must have the sha256 that the manifest says.
+
+    Raises:
+        ModelNotFound: no model of that name is at hand; the message names the nearest ones.
+        ModelError: the file is not a model of autotag.
+    """
+    from autotag.model import Model
+
+    path = Path(model)
+    if path.suffix == ".onnx":
+        listed = manifest(path.parent) if (path.parent / MANIFEST).is_file() else []
+        sha256 = next((entry.sha256 for entry in listed if entry.path == path), None)
+        return Model(path, threads, sha256)
+    entry = find(str(model))
+    return Model(entry.path, threads, entry.sha256)
+
+
+def find(name: str) -> Entry:
+    """The model of that name, or a ModelNotFound that says what to use or do instead."""
+    at_hand = models()
+    if name in at_hand:
+        return at_hand[name]
+    try:
+        wanted = Config.parse(name)
+    except ConfigError as error:
+        raise ModelNotFound(f"{error}. At hand: {', '.join(at_hand)}, or any ONNX file of autotag") from error
+    nearest = sorted(at_hand, key=lambda other: wanted.distance(at_hand[other].metadata.config))[:3]
+    remedy = f"python -m train fit {name} --data DIR, then python -m train export runs/{name}"
+    if wanted.arch == "musicnn":
+        remedy = "not possible yet for MUSICNN"
+    raise ModelNotFound(
+        f"no trained model {name!r} is at hand. Nearest at hand: {', '.join(nearest) or 'none'}. "
+        f"To train it, from a checkout: {remedy}"
+    )

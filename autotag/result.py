@@ -1,0 +1,60 @@
+"""The outcome of one file as a value, good or bad."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+
+class Tag(NamedTuple):
+    tag: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Tags of a file.
+
+    Attributes:
+        path: the file as it was named.
+        model: name of the model.
+        duration: seconds of audio.
+        segments: how many segments the scores are the mean of.
+        tags: the top tags, highest score first.
+        ms: milliseconds spent on `"decode"`, `"mel"` and `"model"`.
+        warnings: what a reader of the tags should know, such as that the file breaks off.
+    """
+
+    path: str
+    model: str
+    duration: float
+    segments: int
+    tags: tuple[Tag, ...]
+    ms: dict[str, float]
+    warnings: tuple[str, ...] = ()
+    ok: ClassVar[bool] = True
+
+    def as_dict(self) -> dict[str, Any]:
+        """The result as plain values for JSON."""
+        return {
+            "path": self.path,
+            "ok": True,
+            "model": self.model,
+            "duration": round(self.duration, 3),
+            "segments": self.segments,
+            "tags": [{"tag": tag, "score": round(score, 4)} for tag, score in self.tags],
+            "ms": {step: round(ms, 2) for step, ms in self.ms.items()},
+            "warnings": list(self.warnings),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a file has no tags: `kind` is the name of the error, such as `"NotAudio"`."""
+
+    path: str
+    kind: str
+    message: str
+    ok: ClassVar[bool] = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """The failure as plain values for JSON."""
+        return {"path": self.path, "ok": False, "error": {"kind": self.kind, "message": self.message}}

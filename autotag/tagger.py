@@ -1,0 +1,93 @@
+"""Load a model once, tag many files."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from autotag.audio import Audio
+from autotag.config import DEFAULT
+from autotag.errors import AudioError
+from autotag.mel import Array, log_mel_blocks
+from autotag.registry import load
+from autotag.result import Failure, Result, Tag
+from autotag.segments import fill, is_short, segments
+
+Item = TypeVar("Item")
+
+SECONDS_AT_ONCE = 30
+"""Audio that one run of the network sees, however long the file: one segment of VGG-CNN, ten of MUSICNN."""
+
+
+class Tagger:
+    """Tags audio files with one model.
+
+    Args:
+        model: name of a model at hand, or an ONNX file.
+        threads: of one inference; by default all cores this process may use.
+
+    Raises:
+        ModelNotFound, ModelError
+    """
+
+    def __init__(self, model: str | Path = DEFAULT.name, threads: int | None = None) -> None:
+        self._model = load(model, threads)
+        self.metadata = self._model.metadata
+
+    def tag(self, path: str | Path, top: int = 5) -> Result:
+        """The `top` tags of a file (0: all of them), by the mean score over its segments.
+
+        Raises:
+            AudioError: the file cannot be tagged; see its subclasses.
+        """
+        config = self.metadata.config
+        ms: dict[str, float] = defaultdict(float)
+        audio = Audio(path, config.sr)
+        signal = fill(_timed(audio, ms, "decode"), config.segment_samples)
+        cut = _timed(segments(log_mel_blocks(signal, config), config.frames), ms, "mel")
+        at_once = max(1, round(SECONDS_AT_ONCE * config.sr / config.segment_samples))
+        scores: list[Array] = []
+        while batch := list(islice(cut, at_once)):
+            started = time.perf_counter()
+            scores.extend(self._model(np.stack(batch))[0])
+            ms["model"] += 1000 * (time.perf_counter() - started)
+        ms["mel"] -= ms["decode"]  # its clock ran while it waited for samples
+
+        warnings = list(audio.warnings)
+        if is_short(round(audio.seconds * config.sr), config.segment_samples):
+            whole = config.segment_samples / config.sr
+            warnings.append(
+                f"{audio.seconds:.1f} s is less than one segment of {whole:.1f} s: repeated to fill it"
+            )
+        mean = np.mean(scores, axis=0)
+        best = np.argsort(-mean, kind="stable")[: top or None]
+        tags = tuple(Tag(self.metadata.tags[i], float(mean[i])) for i in best)
+        return Result(
+            str(path), self.metadata.name, audio.seconds, len(scores), tags, dict(ms), tuple(warnings)
+        )
+
+    def tag_all(self, paths: Iterable[str | Path], top: int = 5) -> Iterator[Result | Failure]:
+        """Tag file after file; one that cannot be tagged is a Failure and stops nothing."""
+        for path in paths:
+            try:
+                yield self.tag(path, top)
+            except AudioError as error:
+                yield Failure(str(path), error.kind, str(error))
+
+
+def _timed(items: Iterable[Item], ms: dict[str, float], step: str) -> Iterator[Item]:
+    """The items, with the milliseconds spent on making them added to `ms[step]`."""
+    iterator = iter(items)
+    while True:
+        started = time.perf_counter()
+        try:
+            item = next(iterator)
+        except StopIteration:
+            return
+        finally:
+            ms[step] += 1000 * (time.perf_counter() - started)
+        yield item
