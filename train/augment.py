@@ -10,7 +10,7 @@ TILT = 6.0
 
 
 def augment(power: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Roll in time, gain and spectral tilt for each clip; mix clips of every other batch in pairs.
+    """Roll in time, gain and spectral tilt for each clip; mix the clips of half of the batches in pairs.
 
     Args:
         power: mel power [batch, mels, frames].

@@ -1,5 +1,16 @@
 """Where progress and warnings go, so that results alone are on stdout."""
 
+from collections.abc import Iterable
+from typing import TypeVar
+
 from rich.console import Console
+from rich.progress import track
+
+Item = TypeVar("Item")
 
 stderr = Console(stderr=True)
+
+
+def progress(items: Iterable[Item], description: str, total: int | None = None) -> Iterable[Item]:
+    """The items, with a progress bar where stderr is a terminal."""
+    return track(items, description, total, console=stderr, disable=not stderr.is_terminal)

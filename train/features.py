@@ -9,25 +9,22 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from rich.progress import track
 
 from autotag.audio import decode
 from autotag.config import Config
 from autotag.errors import AudioError
 from autotag.mel import Array, mel_power_blocks
 from autotag.segments import fill
-from train.console import stderr
+from train.console import progress, stderr
 from train.datasets.mtat import Dataset
 from train.errors import DataError
-
-TODO, DONE, BROKEN = 0, 1, 2
 
 
 def mel_power(dataset: Dataset, config: Config, work: Path) -> tuple[Array, np.ndarray]:
     """Mel power of the middle 29.1 s of every clip, from the cache under `work` or computed now.
 
-    A computation that was interrupted goes on where it stopped. Clips that cannot be decoded are
-    listed on stderr and left out.
+    A computation that was interrupted goes on where it stopped; a change of the clips begins another
+    cache. Clips that cannot be decoded are listed on stderr and left out.
 
     Returns:
         float32 [clips, mels, frames at x1], memory-mapped, and bool [clips], which of them are there.
@@ -36,29 +33,34 @@ def mel_power(dataset: Dataset, config: Config, work: Path) -> tuple[Array, np.n
         DataError: no clip at all could be decoded.
     """
     excerpt = Config("vgg", config.sr, config.mels, 1)
-    listing = hashlib.sha256("\n".join([str(dataset.root.resolve()), *dataset.paths]).encode()).hexdigest()
-    folder = work / "cache" / f"{dataset.root.resolve().name}-{listing[:8]}"
+    folder = work / "cache" / f"{dataset.root.resolve().name}-{_fingerprint(dataset)}"
     name = f"{config.sr // 1000}k-{config.mels}"
     power = _open(folder / f"{name}.npy", np.float32, (len(dataset.paths), excerpt.mels, excerpt.frames))
-    state = _open(folder / f"{name}.state.npy", np.uint8, (len(dataset.paths),))
+    done = _open(folder / f"{name}.done.npy", np.bool_, (len(dataset.paths),))
 
     def compute(clip: int) -> None:
         try:
             power[clip] = _middle(dataset.root / dataset.paths[clip], excerpt)
-            state[clip] = DONE
+            done[clip] = True
         except AudioError as error:
-            stderr.print(f"left out: {error}", style="yellow", markup=False, highlight=False)
-            state[clip] = BROKEN
+            stderr.print(f"left out: {error}", markup=False, highlight=False, soft_wrap=True)
 
-    todo = np.flatnonzero(state != DONE)
+    todo = np.flatnonzero(~done)
     if len(todo):
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            done = pool.map(compute, todo)
-            for _ in track(done, f"mel {name}", len(todo), console=stderr):
+            for _ in progress(pool.map(compute, todo), f"mel {name}", len(todo)):
                 pass
-    if not (state == DONE).any():
+    if not done.any():
         raise DataError(f"{dataset.root}: none of its {len(dataset.paths)} clips could be decoded")
-    return power, state == DONE
+    return power, np.array(done)
+
+
+def _fingerprint(dataset: Dataset) -> str:
+    digest = hashlib.sha256()
+    for path in dataset.paths:
+        found = (dataset.root / path).stat()
+        digest.update(f"{path} {found.st_size} {found.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:12]
 
 
 def _open(path: Path, dtype: type, shape: tuple[int, ...]) -> np.memmap:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.progress import track
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -19,9 +18,9 @@ from autotag.mel import Array
 from autotag.segments import segments
 from train.architectures import build
 from train.augment import augment
-from train.console import stderr
+from train.console import progress, stderr
 from train.datasets.mtat import read
-from train.errors import RunError
+from train.errors import DataError, RunError
 from train.features import mel_power
 from train.metrics import evaluate
 
@@ -64,20 +63,33 @@ def fit(config: Config, data: Path, work: Path, recipe: Recipe, device: str) -> 
 
     Raises:
         DataError: the data set is missing or malformed.
-        RunError: the folder holds a run of another recipe or data set.
+        RunError: the folder holds a run of another recipe or data set, or there is no such device.
     """
+    try:
+        torch.empty(0, device=device)
+    except (AssertionError, RuntimeError) as error:
+        raise RunError(
+            f"--device {device}: {str(error).splitlines()[0]}: use cpu, or cuda with a GPU"
+        ) from error
+    torch.manual_seed(recipe.seed)
+    model = build(config).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    code = commit()
     dataset = read(data, recipe.labels)
     power, usable = mel_power(dataset, config, work)
+
+    rows = np.flatnonzero(usable & (dataset.split == "train"))
+    clips = torch.from_numpy(power[:, :, :: config.hop][rows]).to(device)
+    targets = torch.from_numpy(dataset.target[rows]).to(device)
+    held_out = np.flatnonzero(usable & (dataset.split == "valid"))
+    if not len(rows) or not len(held_out):
+        raise DataError(
+            f"{data}: {len(rows)} clips to train on, {len(held_out)} to validate on: both are needed"
+        )
+
+    evaluate(dataset.truth[held_out], *[dataset.target[held_out]] * 2)  # fails now if it would fail later
     run = work / config.name
     _claim(run, {"config": config.name, "data": str(data.resolve()), "recipe": asdict(recipe)})
 
-    rows = np.flatnonzero(usable & (dataset.split == "train"))
-    clips = torch.from_numpy(power[rows][:, :, :: config.hop].copy()).to(device)
-    targets = torch.from_numpy(dataset.target[rows]).to(device)
-    held_out = np.flatnonzero(usable & (dataset.split == "valid"))
-
-    torch.manual_seed(recipe.seed)
-    model = build(config).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(model.parameters(), recipe.rate)
     steps = -(-len(rows) // recipe.batch)
     schedule: torch.optim.lr_scheduler.LRScheduler
@@ -85,25 +97,29 @@ def fit(config: Config, data: Path, work: Path, recipe: Recipe, device: str) -> 
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, recipe.epochs * steps)
     else:
         schedule = torch.optim.lr_scheduler.ConstantLR(optimizer, 1)
-    first, best = 0, 0.0
+    history: list[dict[str, Any]] = []
+    best = 0.0
     if (run / "last.pt").exists():
         last = torch.load(run / "last.pt", map_location=device)
         model.load_state_dict(last["model"])
         optimizer.load_state_dict(last["optimizer"])
         schedule.load_state_dict(last["schedule"])
-        first, best = last["epoch"], last["best"]
+        history, best = last["history"], last["best"]
+        _log(run, history)
 
-    for epoch in range(first, recipe.epochs):
+    for epoch in range(len(history), recipe.epochs):
         started = time.perf_counter()
         torch.manual_seed(recipe.seed * 10_000 + epoch + 1)  # so that a resumed run is the same run
         model.train()
         losses = []
-        order = torch.randperm(len(rows), device=device).split(recipe.batch)
-        for batch in track(order, f"{config.name} epoch {epoch + 1}/{recipe.epochs}", console=stderr):
+        batches = torch.randperm(len(rows), device=device).split(recipe.batch)
+        if len(batches[-1]) == 1:  # a single clip has no variance for the batch norm of a 1x1 map
+            batches = batches[:-1]
+        for batch in progress(batches, f"{config.name} epoch {epoch + 1}/{recipe.epochs}"):
             inputs, wanted = clips[batch], targets[batch]
             if recipe.augment:
                 inputs, wanted = augment(inputs, wanted)
-            with torch.autocast(device, torch.bfloat16):
+            with torch.autocast(torch.device(device).type, torch.bfloat16):
                 logits, _ = model(network_input(inputs, config))
             loss = binary_cross_entropy_with_logits(logits.float(), wanted)
             optimizer.zero_grad()
@@ -121,11 +137,11 @@ def fit(config: Config, data: Path, work: Path, recipe: Recipe, device: str) -> 
         }
         if line["roc_auc"] > best:
             best = line["roc_auc"]
-            _save(run / "best.pt", {"model": model.state_dict(), "epoch": epoch + 1, "commit": commit()})
-        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-        _save(run / "last.pt", state | {"schedule": schedule.state_dict(), "epoch": epoch + 1, "best": best})
-        with (run / "metrics.jsonl").open("a") as file:
-            file.write(json.dumps(line) + "\n")
+            _save(run / "best.pt", {"model": model.state_dict(), "epoch": epoch + 1, "commit": code})
+        history.append(line)
+        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "history": history}
+        _save(run / "last.pt", state | {"schedule": schedule.state_dict(), "best": best})
+        _log(run, history)
         stderr.print(f"{config.name} {json.dumps(line)}", markup=False, highlight=False, soft_wrap=True)
     return run
 
@@ -153,9 +169,14 @@ def predict(
 
 def commit() -> str:
     """The commit this code stands at, with `-dirty` if it was changed since, or `"unknown"`."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--exclude=*"]
-    try:
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(Path(__file__).parent.parent), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        dirty = git("status", "--porcelain", "--", "autotag", "train")
+        return git("rev-parse", "--short", "HEAD") + ("-dirty" if dirty else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 
@@ -169,8 +190,19 @@ def _claim(run: Path, asked: dict[str, Any]) -> None:
                 f"{run} holds another run ({found}), not the one asked for ({asked}): "
                 "choose another --work folder, or remove that one"
             )
-    run.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asked, indent=2))
+    else:
+        run.mkdir(parents=True, exist_ok=True)
+        _write(path, json.dumps(asked, indent=1))
+
+
+def _log(run: Path, history: list[dict[str, Any]]) -> None:
+    _write(run / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in history))
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_suffix(".part")
+    part.write_text(text)
+    part.replace(path)
 
 
 def _save(path: Path, state: dict[str, Any]) -> None:

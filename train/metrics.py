@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from train.errors import DataError
+
 Matrix = NDArray[np.float32]
 
 
@@ -34,8 +36,16 @@ def evaluate(truth: Matrix, target: Matrix, scores: Matrix) -> dict[str, float]:
     """Macro ROC AUC and PR AUC against the annotations, top-5 overlap and mean difference to the target.
 
     A tag without both positive and negative clips has no AUC: `tags` says how many went into the mean.
+
+    Raises:
+        DataError: no tag has an AUC.
+        ValueError: shapes differ.
     """
     per_tag = roc_auc(truth, scores)
+    if np.isnan(per_tag).all():
+        raise DataError(
+            f"none of {truth.shape[1]} tags has both positive and negative clips among {len(truth)}"
+        )
     return {
         "roc_auc": float(np.nanmean(per_tag)),
         "pr_auc": float(np.nanmean(pr_auc(truth, scores))),

@@ -5,14 +5,19 @@ from torch import Tensor, nn
 
 from autotag.config import Config
 from train.architectures.vgg import VGG
+from train.errors import RunError
 
 ARCHITECTURES = {"vgg": VGG}
 
 
 def build(config: Config, tags: int = 50) -> nn.Module:
-    """The untrained network of a configuration: mel [batch, 1, mels, frames] to (logits, embedding)."""
+    """The untrained network of a configuration: mel [batch, 1, mels, frames] to (logits, embedding).
+
+    Raises:
+        RunError: its architecture cannot be trained yet.
+    """
     if config.arch not in ARCHITECTURES:
-        raise NotImplementedError(f"{config.name}: train/ holds {', '.join(ARCHITECTURES)} so far")
+        raise RunError(f"{config.name}: train/ holds {', '.join(ARCHITECTURES)} so far")
     return ARCHITECTURES[config.arch](config, tags)
 
 

@@ -81,8 +81,11 @@ def _rows(path: Path) -> list[dict[str, str]]:
         raise DataError(
             f"{path}: no such file: --data names the folder that holds {path.name} and folders 0 to f"
         )
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file, delimiter="\t"))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: not a table in UTF-8: {error}") from error
     if not rows:
         raise DataError(f"{path}: no rows")
     columns = ("clip_id", *TAGS, *(("mp3_path",) if path.name == LABELS["annotations"] else ()))
@@ -91,6 +94,10 @@ def _rows(path: Path) -> list[dict[str, str]]:
         raise DataError(
             f"{path}: {len(missing)} columns are missing, for example {missing[0]!r} (tab separated?)"
         )
+    for line, row in enumerate(rows, 2):
+        short = [column for column in columns if row[column] is None]
+        if short:
+            raise DataError(f"{path}: line {line} has no value for {short[0]!r}")
     return rows
 
 
@@ -100,7 +107,7 @@ def _matrix(path: Path, rows: list[dict[str, str]]) -> NDArray[np.float32]:
         for j, tag in enumerate(TAGS):
             try:
                 matrix[i, j] = float(row[tag])
-            except (TypeError, ValueError) as error:
+            except ValueError as error:
                 clip = row["clip_id"]
                 raise DataError(f"{path}: clip {clip}, tag {tag!r}: {row[tag]!r} is not a number") from error
     if not ((matrix >= 0) & (matrix <= 1)).all():

@@ -1,0 +1,42 @@
+"""Score the clips of a split with an exported model, as the product would, and measure how well."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autotag.mel import Array, compress
+from autotag.model import Model
+from autotag.segments import segments
+from train.console import progress
+from train.datasets.mtat import Dataset
+from train.errors import DataError
+from train.metrics import evaluate
+
+
+def evaluate_split(
+    model: Model, dataset: Dataset, power: Array, usable: NDArray[np.bool_], split: str
+) -> dict[str, float]:
+    """The metrics of a model on one split of a data set; see `train.metrics.evaluate`.
+
+    Args:
+        power, usable: the mel cache, as `train.features.mel_power` gives it.
+        split: `"train"`, `"valid"` or `"test"`.
+
+    Raises:
+        DataError: the split has no clips, or no tag that some of its clips have and others have not.
+    """
+    rows = np.flatnonzero(usable & (dataset.split == split))
+    if not len(rows):
+        raise DataError(f"{dataset.root}: no clips in the split {split!r}")
+    scores = clip_scores(model, power, rows)
+    return evaluate(dataset.truth[rows], dataset.target[rows], scores)
+
+
+def clip_scores(model: Model, power: Array, rows: NDArray[np.intp]) -> Array:
+    """Mean scores over the segments of clips `rows` of the mel cache [clips, mels, frames]: [rows, tags]."""
+    config = model.metadata.config
+    scores = []
+    for row in progress(rows, f"{config.name} {model.metadata.precision}"):
+        spectrogram = compress(power[row][:, :: config.hop], config.log)
+        cut = np.stack(list(segments([spectrogram], config.frames)))
+        scores.append(model(cut)[0].mean(axis=0))
+    return np.stack(scores)
