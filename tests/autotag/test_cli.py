@@ -1,0 +1,210 @@
+"""The command line as a user meets it: real processes, their streams and exit codes."""
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from autotag import __version__
+from autotag.registry import models
+from tests.conftest import ROOT, SONG, Run, music
+
+SMALL = "vgg-12k-48-x10-db"
+
+
+def test_version(autotag: Run) -> None:
+    assert autotag("--version").stdout == f"autotag {__version__}\n"
+
+
+def test_no_arguments_is_help(autotag: Run) -> None:
+    assert "Usage" in autotag().stdout
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["tag", "--help"]])
+def test_help_and_import_load_neither_numpy_nor_onnxruntime(arguments: list[str]) -> None:
+    heavy = "{'numpy', 'onnxruntime', 'soundfile', 'soxr'} & set(sys.modules)"
+    code = f"import sys, autotag, autotag.cli; sys.argv[1:] = {arguments}\n"
+    if arguments:
+        code += "try: autotag.cli.main()\nexcept SystemExit: pass\n"
+    code += f"assert not {heavy}, {heavy}"
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
+
+
+def test_a_song_is_tagged_without_naming_the_command(autotag: Run) -> None:
+    run = autotag(SONG, "--mels", 48, "--hop", "x10", "--top", 3)
+    assert run.returncode == 0
+    assert run.stderr == ""
+    heading, *rows = run.stdout.splitlines()
+    assert heading.startswith(str(SONG))
+    assert SMALL in heading
+    assert len(rows) == 3
+    assert autotag("tag", SONG, "--mels", 48, "--hop", "x10").returncode == 0
+
+
+def test_options_may_come_first(autotag: Run) -> None:
+    assert autotag("--hop", "10", "--sr", "12000", "--format", "jsonl", SONG).returncode == 0
+
+
+def test_json_is_the_documented_object(autotag: Run) -> None:
+    run = autotag(SONG, "--format", "json")
+    (found,) = json.loads(run.stdout)
+    assert list(found) == ["path", "ok", "model", "duration", "segments", "tags", "ms", "warnings"]
+    assert found["path"] == str(SONG)
+    assert found["ok"] is True
+    assert found["model"] == "vgg-12k-48-x2-db"
+    assert found["duration"] == pytest.approx(30, abs=0.1)
+    assert len(found["tags"]) == 5
+    assert list(found["tags"][0]) == ["tag", "score"]
+    assert list(found["ms"]) == ["decode", "mel", "model"]
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two songs and two files that are none."""
+    folder = tmp_path_factory.mktemp("mixed")
+    (folder / "below").mkdir()
+    shutil.copy(SONG, folder / "below" / "a “quiet”\nsöng.mp3")
+    soundfile.write(folder / "short.WAV", music(1, 12000), 12000)
+    (folder / "text.mp3").write_text("words")
+    (folder / "apple.m4a").write_bytes(b"\0\0\0\x20ftypM4A ")
+    (folder / "cover.jpg").write_bytes(b"no audio, and not named so")
+    return folder
+
+
+def test_files_and_folders_good_and_bad(autotag: Run, mixed: Path) -> None:
+    run = autotag("--model", SMALL, "--format", "jsonl", mixed, SONG, mixed / "gone.mp3")
+    assert run.returncode == 1
+    found = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [Path(row["path"]).name for row in found] == [
+        "apple.m4a", "short.WAV", "text.mp3", "a “quiet”\nsöng.mp3", "song.mp3", "gone.mp3",
+    ]  # fmt: skip
+    assert [row["ok"] for row in found] == [False, True, False, True, True, False]
+    assert found[2]["error"]["kind"] == "NotAudio"
+    assert list(found[2]) == ["path", "ok", "error"]
+    assert run.stderr.count("error: ") == 3
+    assert run.stderr.count("warning: ") == 1
+    assert "mpg123" not in run.stderr
+
+
+def test_csv_has_the_same_columns_for_good_and_bad(autotag: Run, mixed: Path) -> None:
+    run = autotag("--model", SMALL, "--format", "csv", mixed)
+    rows = list(csv.DictReader(io.StringIO(run.stdout)))
+    assert [row["ok"] for row in rows] == ["False", "True", "False", "True"]
+    assert len(rows[3]["tags"].split("; ")) == len(rows[3]["scores"].split("; ")) == 5
+    assert float(rows[3]["model_ms"]) > 0
+    assert rows[0]["error_kind"] == "NotAudio"
+    assert rows[3]["path"].endswith("a “quiet”\nsöng.mp3")
+
+
+def test_the_table_escapes_what_would_move_the_cursor(autotag: Run, mixed: Path) -> None:
+    out = autotag("--model", SMALL, mixed / "below").stdout
+    assert "a “quiet”\\nsöng.mp3" in out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_a_name_that_is_not_utf_8(autotag: Run, tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.mp3")
+    shutil.copy(SONG, tmp_path / name)
+    (found,) = json.loads(autotag("--model", SMALL, "--format", "json", tmp_path).stdout)
+    assert found["path"] == str(tmp_path / name)
+    assert "caf\\udce9.mp3" in autotag("--model", SMALL, tmp_path).stdout
+
+
+def test_a_folder_without_audio(autotag: Run, tmp_path: Path) -> None:
+    run = autotag("--model", SMALL, tmp_path)
+    assert run.returncode == 1
+    assert run.stderr == f"error: {tmp_path}: no audio files were found in this folder\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--mels", 32], "no trained model 'vgg-12k-32-x1-db' is at hand. Nearest at hand: vgg-12k-48-x2-db"),
+        (["--mels", 32, "--hop", "x2"], "hop multiple of vgg at 32 bands 2 is not in the study: use 1"),
+        (["--arch", "musicnn", "--mels", 96], "no trained model 'musicnn-12k-96-x1-db' is at hand"),
+        (["--mels", 24, "--log", "log"], "python -m train fit vgg-12k-24-x1-log"),
+        (["--mels", 50], "mel bands of vgg 50 is not in the study: use 128, 96, 48"),
+        (["--hop", "x7"], "'x7': use x1, x2, x3, x4, x5, x10"),
+        (["--sr", "44100"], "'44100': use 12k, 16k"),
+        (["--arch", "resnet"], "architecture 'resnet' is not in the study: use vgg, musicnn"),
+        (["--model", "best"], "'best' is not a configuration"),
+        (["--model", "gone.onnx"], "gone.onnx: cannot be read"),
+        (["--model", SONG], "is not a configuration"),
+        (["--top", -1], "--top"),
+    ],
+)
+def test_a_wrong_request_is_exit_2_with_the_remedy(
+    autotag: Run, arguments: list[object], message: str
+) -> None:
+    run = autotag(SONG, *arguments)
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert message in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_a_model_by_file(autotag: Run) -> None:
+    path = models()[SMALL].path
+    assert SMALL in autotag(SONG, "--model", path).stdout
+
+
+def test_models_lists_what_is_at_hand(autotag: Run) -> None:
+    out = autotag("models").stdout
+    assert all(re.search(rf"^{name} +\d+\.\d{{3}} ", out, re.M) for name in models())
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    command = [sys.executable, "-m", "autotag", "--format", "jsonl", "--model", SMALL, *[str(SONG)] * 50]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        assert json.loads(process.stdout.readline())["ok"]
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device")
+def test_a_full_disk_is_said_in_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "autotag", "--format", "jsonl", str(SONG)]
+        run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)
+    assert run.returncode == 1
+    assert run.stderr == "error: results cannot be written: No space left on device\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX signal")
+def test_interrupted_is_exit_130_and_what_was_written_is_whole() -> None:
+    command = [sys.executable, "-m", "autotag", "--format", "jsonl", "--model", SMALL, *[str(SONG)] * 2000]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout
+        lines = [process.stdout.readline()]
+        process.send_signal(signal.SIGINT)
+        lines += process.stdout.readlines()
+    assert process.returncode == 130
+    assert len(lines) < 2000
+    assert all(json.loads(line)["ok"] for line in lines)
+
+
+def test_every_option_is_documented() -> None:
+    from typer.main import get_command
+
+    from autotag.cli import app
+
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        assert name == "tag" or f"autotag {name}" in readme
+        for option in command.params:
+            for opt in option.opts:
+                assert not opt.startswith("--") or opt == "--help" or f"`{opt}" in readme, opt

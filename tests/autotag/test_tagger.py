@@ -1,0 +1,106 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from autotag import Failure, Result, Tagger
+from autotag.audio import decode
+from autotag.errors import AudioNotFound
+from autotag.mel import log_mel
+from autotag.registry import load, models
+from tests.conftest import music
+
+SMALL = "vgg-12k-48-x10-db"
+
+
+@pytest.fixture(scope="module")
+def tagger() -> Tagger:
+    return Tagger(SMALL)
+
+
+@pytest.mark.parametrize("name", sorted(models()))
+def test_the_example_sounds_like_what_it_is(name: str, song: Path) -> None:
+    """It is a guitar with two bowed strings: see examples/compose.py."""
+    tags = [tag for tag, _ in Tagger(name).tag(song).tags]
+    assert {"guitar", "strings"} <= set(tags)
+
+
+def test_scores_are_the_mean_over_segments_of_the_ladder(tagger: Tagger, song: Path) -> None:
+    model = load(SMALL)
+    mel = log_mel(decode(song, 12000), model.metadata.config)
+    frames = model.metadata.frames
+    assert frames < mel.shape[1] < 2 * frames
+    scores, _ = model(np.stack([mel[:, :frames], mel[:, -frames:]]))
+    result = tagger.tag(song, top=0)
+    assert result.segments == 2
+    found = dict(result.tags)
+    for tag, score in zip(model.metadata.tags, scores.mean(axis=0), strict=True):
+        assert found[tag] == pytest.approx(float(score), abs=1e-5)
+
+
+def test_top(tagger: Tagger, song: Path) -> None:
+    every = tagger.tag(song, top=0).tags
+    assert len(every) == 50
+    assert list(every) == sorted(every, key=lambda tag: -tag.score)
+    assert tagger.tag(song, top=3).tags == every[:3]
+
+
+def test_the_study_s_excerpt_is_one_segment_without_a_word(tagger: Tagger, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "clip.wav", music(29.1, 16000), 16000)
+    result = tagger.tag(tmp_path / "clip.wav")
+    assert result.segments == 1
+    assert result.warnings == ()
+    assert result.duration == pytest.approx(29.1)
+
+
+def test_a_short_file_is_repeated_and_says_so(tagger: Tagger, tmp_path: Path) -> None:
+    short = music(0.2, 12000)
+    soundfile.write(tmp_path / "short.wav", short, 12000, "FLOAT")
+    soundfile.write(tmp_path / "repeated.wav", np.resize(short, 1365 * 256), 12000, "FLOAT")
+    result = tagger.tag(tmp_path / "short.wav")
+    assert result.segments == 1
+    assert result.warnings == ("0.2 s is less than one segment of 29.1 s: repeated to fill it",)
+    assert result.tags == tagger.tag(tmp_path / "repeated.wav").tags
+
+
+def test_a_long_file_is_the_mean_of_its_parts(tagger: Tagger, tmp_path: Path) -> None:
+    """Two parts of whole segments, told apart from the whole only by the frames at the seam."""
+    parts = [music(1366 * 256 / 12000, 12000, seed) for seed in (1, 2)]
+    names = ["a.wav", "b.wav", "both.wav"]
+    for name, signal in zip(names, [*parts, np.concatenate(parts)], strict=True):
+        soundfile.write(tmp_path / name, signal, 12000, "FLOAT")
+    first, second, both = (dict(tagger.tag(tmp_path / name, top=0).tags) for name in names)
+    for tag, score in both.items():
+        assert score == pytest.approx((first[tag] + second[tag]) / 2, abs=0.03)
+
+
+def test_the_same_music_in_every_rate_and_channel_count_has_the_same_tags(
+    tagger: Tagger, tmp_path: Path
+) -> None:
+    results = []
+    for sr, channels in ((12000, 1), (44100, 2), (192000, 1), (48000, 8)):
+        # No noise, which would reach higher at a higher rate.
+        t = np.arange(29 * sr) / sr
+        tone = 0.3 * np.sin(2 * np.pi * 440 * t) + 0.2 * np.sin(2 * np.pi * 660 * t)
+        soundfile.write(tmp_path / "song.wav", np.tile(tone[:, None], channels), sr, "FLOAT")
+        results.append(dict(tagger.tag(tmp_path / "song.wav", top=0).tags))
+    for other in results[1:]:
+        for tag, score in results[0].items():
+            assert other[tag] == pytest.approx(score, abs=0.05)
+
+
+def test_a_bad_file_raises_alone_and_is_a_value_among_many(tagger: Tagger, song: Path) -> None:
+    with pytest.raises(AudioNotFound):
+        tagger.tag("none.mp3")
+    with pytest.raises(FileNotFoundError):
+        tagger.tag("none.mp3")
+    results = list(tagger.tag_all(["none.mp3", song]))
+    assert results[0] == Failure("none.mp3", "AudioNotFound", "none.mp3: no such file")
+    assert isinstance(results[1], Result)
+
+
+def test_milliseconds_are_positive(tagger: Tagger, song: Path) -> None:
+    ms = tagger.tag(song).ms
+    assert set(ms) == {"decode", "mel", "model"}
+    assert all(value > 0 for value in ms.values())

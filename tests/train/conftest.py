@@ -1,0 +1,39 @@
+"""A small data set in MagnaTagATune's layout, of real MP3s."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests.conftest import music
+from train.datasets.mtat import TAGS
+
+FOLDERS = "0123456789abcccccddddeef"
+
+
+def write_labels(root: Path, soft: np.ndarray) -> None:
+    names = "\t".join(f'"{name}"' for name in ("clip_id", *TAGS))
+    with (
+        (root / "annotations_final.csv").open("w", encoding="utf-8") as hard_file,
+        (root / "soft_labels.csv").open("w", encoding="utf-8") as soft_file,
+    ):
+        hard_file.write(f'{names}\t"mp3_path"\n')
+        soft_file.write(f"{names}\n")
+        for clip, (folder, row) in enumerate(zip(FOLDERS, soft, strict=True)):
+            cells = "\t".join(f'"{int(value > 0.5)}"' for value in row)
+            hard_file.write(f'"{clip}"\t{cells}\t"{folder}/clip-{clip}.mp3"\n')
+            soft_file.write(f"{clip}\t" + "\t".join(f"{value:.4f}" for value in row) + "\n")
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """12 clips to train on, 5 to validate, 7 to test; one clip of 20 s, the others of 29.1 s."""
+    root = tmp_path_factory.mktemp("data")
+    for clip, folder in enumerate(FOLDERS):
+        (root / folder).mkdir(exist_ok=True)
+        seconds = 20 if clip == 3 else 29.1
+        signal = music(seconds, 16000, clip)
+        soundfile.write(root / folder / f"clip-{clip}.mp3", signal, 16000)
+    write_labels(root, np.random.default_rng(0).random((len(FOLDERS), len(TAGS))))
+    return root

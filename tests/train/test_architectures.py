@@ -1,0 +1,59 @@
+"""VGG-CNN in all its resolutions: the maps, the cost, and that pooling first changes nothing."""
+
+import pytest
+import torch
+
+from autotag.config import GRID, Config
+from train.architectures import build, cost
+from train.architectures.vgg import VGG
+from train.errors import RunError
+
+CONFIGS = [config for config in GRID if config.arch == "vgg"]
+
+GMAC = {
+    "12k-128-x1": 13.197, "12k-96-x1": 10.011, "12k-48-x1": 5.005,
+    "12k-48-x2": 2.497, "12k-48-x3": 1.643, "12k-48-x4": 1.249, "12k-48-x5": 0.973, "12k-48-x10": 0.493,
+    "12k-32-x1": 4.134, "12k-24-x1": 3.157, "12k-16-x1": 2.180, "12k-8-x1": 1.090,
+    "16k-128-x1": 17.581, "16k-96-x1": 13.327, "16k-48-x1": 6.664, "16k-48-x10": 0.660,
+}  # fmt: skip
+"""Multiply-accumulates of one segment, counted by hand from the study's tables."""
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)
+def test_the_map_after_block_4_is_one_by_one_and_the_cost_is_the_study_s(config: Config) -> None:
+    with torch.device("meta"):
+        network = VGG(config).eval()
+        mel = torch.empty(2, 1, config.mels, config.frames)
+    assert network.blocks(network.input_norm(mel)).shape == (2, 2048, 1, 1)
+    logits, embedding = network(mel)
+    assert logits.shape == (2, 50)
+    assert embedding.shape == (2, 2048)
+    macs, parameters = cost(config)
+    assert parameters == pytest.approx(17.3e6, rel=0.01)
+    known = GMAC.get(config.name.removeprefix("vgg-").rsplit("-", 1)[0])
+    if known is not None:
+        assert macs / 1e9 == pytest.approx(known, abs=0.0006)
+    # Every layer's work follows its map, which the hop divides up to the floor of the pooling.
+    full, _ = cost(Config(config.arch, config.sr, config.mels, 1, config.log))
+    assert macs == pytest.approx(full / config.hop, rel=0.05)
+
+
+def test_every_known_cost_was_compared() -> None:
+    assert set(GMAC) <= {config.name.removeprefix("vgg-").rsplit("-", 1)[0] for config in CONFIGS}
+
+
+def test_pooling_before_the_elu_is_pooling_after_it() -> None:
+    config = Config(hop=10)
+    torch.manual_seed(0)
+    network = VGG(config).eval()
+    mel = torch.randn(2, 1, config.mels, config.frames)
+    expected = network.input_norm(mel)
+    for block in network.blocks:
+        convolution, norm, pool, elu = block.children()
+        expected = pool(elu(norm(convolution(expected))))
+    torch.testing.assert_close(network(mel)[1], expected.flatten(1))
+
+
+def test_an_architecture_that_is_not_there_yet_says_so() -> None:
+    with pytest.raises(RunError, match="musicnn-12k-96-x1-db: train/ holds vgg so far"):
+        build(Config("musicnn", mels=96, hop=1))

@@ -1,0 +1,173 @@
+"""From a data set to tags: fit, kill, resume, evaluate, export, tag."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from autotag.config import Config
+from autotag.mel import compress
+from autotag.model import Model
+from tests.conftest import ROOT, SONG, Run
+from train.architectures import build, cost
+from train.errors import RunError
+from train.export import describe, parity, to_onnx
+from train.fit import Recipe, fit
+from train.metrics import evaluate as metrics
+
+NAME = "vgg-12k-48-x10-db"
+
+
+@pytest.fixture(scope="module")
+def work(data: Path, train: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a finished run of three epochs."""
+    work = tmp_path_factory.mktemp("runs")
+    run = train("fit", NAME, "--data", data, "--recipe", "soft", "--epochs", 3, "--work", work)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == str(work / NAME)
+    return work
+
+
+def losses(run: Path) -> list[float]:
+    return [json.loads(line)["loss"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def test_a_run_learns(data: Path, work: Path, tmp_path: Path) -> None:
+    """By heart, from labels made of chance: there is nothing else to learn in this data set."""
+    shutil.copytree(work / "cache", tmp_path / "cache")
+    first, *_, last = losses(fit(Config.parse(NAME), data, tmp_path, Recipe(epochs=8, batch=4), "cpu"))
+    assert last < 0.8 * first
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX signal")
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(
+    data: Path, work: Path, train: Run, tmp_path: Path
+) -> None:
+    command = ["fit", NAME, "--data", str(data), "--recipe", "soft", "--epochs", "3", "--work", str(tmp_path)]
+    shutil.copytree(work / "cache", tmp_path / "cache")
+    log = tmp_path / NAME / "metrics.jsonl"
+    with subprocess.Popen([sys.executable, "-m", "train", *command], cwd=ROOT) as process:
+        while not log.exists() and process.poll() is None:
+            time.sleep(0.05)
+        process.kill()
+    assert len(losses(tmp_path / NAME)) < 3
+    assert train(*command).returncode == 0
+    assert losses(tmp_path / NAME) == losses(work / NAME)
+    ends = [torch.load(folder / NAME / "last.pt")["model"] for folder in (work, tmp_path)]
+    assert all(torch.equal(ends[0][key], ends[1][key]) for key in ends[0])
+
+
+def test_another_recipe_does_not_overwrite_a_run(data: Path, work: Path, train: Run) -> None:
+    run = train("fit", NAME, "--data", data, "--work", work)
+    assert run.returncode == 1
+    assert "holds another run" in run.stderr
+    assert "choose another --work folder" in run.stderr
+
+
+@pytest.fixture(scope="module")
+def models(work: Path, train: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of models with the run's export."""
+    models = tmp_path_factory.mktemp("models")
+    words = ["--dataset", "24 clips of noise", "--label-source", "chance"]
+    run = train("export", work / NAME, "--models", models, *words)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == str(models / f"{NAME}.onnx")
+    return models
+
+
+def test_the_export_says_what_it_is(work: Path, models: Path) -> None:
+    metadata = Model(models / f"{NAME}.onnx").metadata
+    assert metadata.config == Config.parse(NAME)
+    assert metadata.dataset == "24 clips of noise"
+    assert metadata.label_source == "chance"
+    assert metadata.licence == "not stated"
+    assert re.fullmatch(r"[0-9a-f]{7,}(-dirty)?|unknown", metadata.commit)
+    listed = json.loads((models / "manifest.json").read_text())[NAME]
+    assert listed["sha256"] == hashlib.sha256((models / f"{NAME}.onnx").read_bytes()).hexdigest()
+    assert [path.name for path in sorted(models.iterdir())] == ["manifest.json", f"{NAME}.onnx"]
+    assert metadata.precision == "int8"
+    assert metadata.gmac == round(cost(metadata.config)[0] / 1e9, 4)
+    assert {split["clips"] for split in metadata.scores["int8"].values()} == {5, 7}
+    fp32 = Model(work / NAME / f"{NAME}.fp32.onnx").metadata
+    assert fp32.precision == "fp32"
+    assert fp32.scores == metadata.scores
+    assert (models / f"{NAME}.onnx").stat().st_size < 0.3 * (work / NAME / f"{NAME}.fp32.onnx").stat().st_size
+
+
+def test_int8_scores_are_near_those_of_float32(work: Path, models: Path) -> None:
+    (cache,) = (work / "cache").rglob("12k-48.npy")
+    segments = compress(np.load(cache)[12:, :, ::10], "db")  # the clips it was not trained on
+    exact, _ = Model(work / NAME / f"{NAME}.fp32.onnx")(segments)
+    found, _ = Model(models / f"{NAME}.onnx")(segments)
+    assert 0 < np.abs(found - exact).mean() < 0.01
+
+
+def test_evaluate_prints_what_the_export_measured(data: Path, work: Path, models: Path, train: Run) -> None:
+    path = models / f"{NAME}.onnx"
+    run = train("evaluate", path, "--data", data, "--work", work, "--split", "valid", "--labels", "soft")
+    expected = Model(path).metadata.scores["int8"]["valid"]
+    found = json.loads(run.stdout)
+    asked = {key: found.pop(key) for key in ("model", "precision", "split", "labels")}
+    assert asked == {"model": NAME, "precision": "int8", "split": "valid", "labels": "soft"}
+    assert found == pytest.approx(expected)
+    assert set(expected) == set(metrics(np.eye(2, dtype=np.float32), *[np.eye(2, dtype=np.float32)] * 2))
+
+
+def test_the_product_finds_the_exported_model(models: Path, autotag: Run) -> None:
+    run = autotag(SONG, "--hop", "x10", "--format", "jsonl", AUTOTAG_MODELS=str(models))
+    assert json.loads(run.stdout)["model"] == NAME
+    own = autotag(SONG, "--hop", "x10", "--format", "jsonl").stdout
+    assert json.loads(own)["tags"] != json.loads(run.stdout)["tags"]
+
+
+@pytest.mark.parametrize(
+    "name", ["vgg-12k-128-x1-log", "vgg-16k-96-x3-db", "vgg-16k-48-x10-log", "vgg-12k-8-x1-db"]
+)
+def test_onnx_equals_torch(name: str, models: Path, tmp_path: Path) -> None:
+    """With weights as they come; the batch norms get statistics that are not the identity's."""
+    config = Config.parse(name)
+    torch.manual_seed(0)
+    network = build(config)
+    mel = np.random.default_rng(0).standard_normal((3, config.mels, config.frames)).astype(np.float32)
+    network.train()(torch.from_numpy(mel)[:, None])
+    path = tmp_path / "model.onnx"
+    to_onnx(network, config, path)
+    metadata = Model(models / f"{NAME}.onnx").metadata
+    fields = {field: getattr(metadata, field) for field in metadata.__slots__}
+    describe(path, type(metadata)(**fields | {"name": name, "config": config, "frames": config.frames}))
+    assert parity(network, Model(path), mel) < 1e-4
+    with torch.no_grad():
+        network.dense.bias += 1  # type: ignore[operator, union-attr]
+    with pytest.raises(RunError, match="torch and ONNX differ by 0"):
+        parity(network, Model(path), mel)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["fit", NAME, "--data", "nowhere"], 1, "nowhere/annotations_final.csv: no such file"),
+        (["fit", "vgg-12k-47-x2-db", "--data", "nowhere"], 1, "use 128, 96, 48"),
+        (["fit", "musicnn-12k-96-x1-db", "--data", "nowhere"], 1, "train/ holds vgg so far"),
+        (["fit", NAME, "--data", "nowhere", "--recipe", "x"], 2, "'study', 'soft'"),
+        (["fit", NAME, "--data", "nowhere", "--device", "abacus"], 1, "--device abacus: "),
+        (["evaluate", "none.onnx", "--data", "nowhere"], 1, "none.onnx: cannot be read"),
+        (["evaluate", NAME, "--data", "nowhere"], 1, "nowhere/annotations_final.csv: no such file"),
+        (["export", "nowhere"], 1, "nowhere/run.json: no such file: 'python -m train fit' makes it"),
+    ],
+)
+def test_a_wrong_request_says_what_is_wrong(
+    train: Run, arguments: list[str], code: int, message: str
+) -> None:
+    run = train(*arguments)
+    assert run.returncode == code
+    assert message in run.stderr.replace(os.sep, "/")
+    assert "Traceback" not in run.stderr
