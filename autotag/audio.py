@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -141,7 +142,8 @@ def _open(path: Path) -> soundfile.SoundFile:
     if not head:
         raise EmptyAudio(f"{path}: the file is empty (0 bytes)")
     try:
-        return soundfile.SoundFile(os.fsencode(path))  # soundfile itself would refuse what is not UTF-8
+        # On Windows soundfile wants text; elsewhere it would encode it, and refuse what is not UTF-8.
+        return soundfile.SoundFile(str(path) if sys.platform == "win32" else os.fsencode(path))
     except (soundfile.LibsndfileError, TypeError) as error:
         formats = "WAV, FLAC, MP3, OGG, Opus or AIFF"
         if head[4:8] == b"ftyp":

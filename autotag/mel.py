@@ -1,8 +1,9 @@
 """The front-end: audio to log-mel spectrogram, one function for training and for tagging.
 
 Frames of 512 samples, hop 256 times the multiple, periodic Hann window, centred with zero padding,
-power spectrum, Slaney mel scale with area-normalised triangles over 0..sr/2 (study, section 2.1).
-Equal to `librosa.feature.melspectrogram(..., pad_mode="constant")` to 1e-4 in every configuration.
+power spectrum, Slaney mel scale with area-normalised triangles over 0..sr/2: the study's (Ferraro
+et al., arXiv 1911.04824). Equal to `librosa.feature.melspectrogram(..., pad_mode="constant")` to 1e-4 in
+every configuration.
 """
 
 from collections.abc import Iterable, Iterator

@@ -52,7 +52,7 @@ RECIPES = {
     "study": Recipe(),
     "soft": Recipe(labels="soft", epochs=40, batch=32, one_cycle=True, augment=True),
 }
-"""The study's own recipe (its section 3.3), and the one behind the models that are bundled."""
+"""The study's own recipe, and the one behind the models that are bundled."""
 
 
 def fit(config: Config, data: Path, work: Path, recipe: Recipe, device: str) -> Path:

@@ -1,4 +1,4 @@
-"""VGG-CNN (study, section 3.1; after Choi et al. 2016) at every resolution, from tables."""
+"""VGG-CNN (Ferraro et al., arXiv 1911.04824; after Choi et al. 2016) at every resolution, from tables."""
 
 from torch import Tensor, nn
 

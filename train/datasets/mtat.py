@@ -1,7 +1,7 @@
 """MagnaTagATune's layout: `annotations_final.csv` and MP3s in folders 0 to f, split by folder.
 
-Law et al., ISMIR 2009; the split by folder and the 50 most frequent tags are those of the study,
-section 2.2. A data set of the same layout may add `soft_labels.csv`: probabilities instead of 0 and 1.
+Law et al., ISMIR 2009; the split by folder and the 50 most frequent tags are those of the study. A data
+set of the same layout may add `soft_labels.csv`: probabilities instead of 0 and 1.
 """
 
 import csv
