@@ -103,10 +103,8 @@ def find(name: str) -> Entry:
     except ConfigError as error:
         raise ModelNotFound(f"{error}. At hand: {', '.join(at_hand)}, or any ONNX file of autotag") from error
     nearest = sorted(at_hand, key=lambda other: wanted.distance(at_hand[other].metadata.config))[:3]
-    remedy = f"python -m train fit {name} --data DIR, then python -m train export runs/{name}"
-    if wanted.arch == "musicnn":
-        remedy = "not possible yet for MUSICNN"
     raise ModelNotFound(
         f"no trained model {name!r} is at hand. Nearest at hand: {', '.join(nearest) or 'none'}. "
-        f"To train it, from a checkout: {remedy}"
+        f"To train it, from a checkout: python -m train fit {name} --data DIR, "
+        f"then python -m train export runs/{name}"
     )

@@ -21,6 +21,7 @@ from autotag.mel import Array, compress
 from autotag.metadata import KEY, Metadata
 from autotag.model import Model
 from autotag.registry import MANIFEST
+from autotag.segments import segments
 from train.architectures import build, cost
 from train.console import stderr
 from train.datasets.mtat import FOLDERS, LABELS, TAGS, read
@@ -29,7 +30,7 @@ from train.evaluate import evaluate_split
 from train.features import mel_power
 
 CALIBRATION = 128
-"""Training spectrograms that the INT8 ranges are read from."""
+"""Training clips, at most, that the INT8 ranges are read from."""
 
 TOLERANCE = 1e-4
 """Largest difference of scores and embeddings between torch and ONNX, both in float32."""
@@ -74,8 +75,9 @@ def export(run: Path, models: Path, dataset: str | None, label_source: str | Non
     clips = read(Path(asked["data"]), labels)
     power, usable = mel_power(clips, config, run.parent)
     train_rows = np.flatnonzero(usable & (clips.split == "train"))
-    chosen = train_rows[np.linspace(0, len(train_rows) - 1, CALIBRATION).astype(int)]
-    spectrograms = compress(power[:, :, :: config.hop][chosen], config.log)
+    chosen = train_rows[np.unique(np.linspace(0, len(train_rows) - 1, CALIBRATION).astype(int))]
+    excerpts = compress(power[:, :, :: config.hop][chosen], config.log)
+    spectrograms = np.stack([cut for excerpt in excerpts for cut in segments([excerpt], config.frames)])
 
     network = build(config)
     network.load_state_dict(best["model"])

@@ -119,6 +119,8 @@ def fit(config: Config, data: Path, work: Path, recipe: Recipe, device: str) -> 
             inputs, wanted = clips[batch], targets[batch]
             if recipe.augment:
                 inputs, wanted = augment(inputs, wanted)
+            if config.frames < inputs.shape[2]:
+                inputs = random_segment(inputs, config.frames)
             with torch.autocast(torch.device(device).type, torch.bfloat16):
                 logits, _ = model(network_input(inputs, config))
             loss = binary_cross_entropy_with_logits(logits.float(), wanted)
@@ -144,6 +146,14 @@ def fit(config: Config, data: Path, work: Path, recipe: Recipe, device: str) -> 
         _log(run, history)
         stderr.print(f"{config.name} {json.dumps(line)}", markup=False, highlight=False, soft_wrap=True)
     return run
+
+
+def random_segment(power: Tensor, frames: int) -> Tensor:
+    """A segment of each clip, from anywhere in it: [batch, mels, any frames] to [batch, mels, frames]."""
+    batch, mels, length = power.shape
+    start = torch.randint(length - frames + 1, (batch, 1), device=power.device)
+    index = start + torch.arange(frames, device=power.device)
+    return power.gather(2, index[:, None, :].expand(-1, mels, -1))
 
 
 def network_input(power: Tensor, config: Config) -> Tensor:

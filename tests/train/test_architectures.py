@@ -1,12 +1,12 @@
-"""VGG-CNN in all its resolutions: the maps, the cost, and that pooling first changes nothing."""
+"""Both architectures in all their resolutions: the maps, the cost, and what each does its own way."""
 
 import pytest
 import torch
 
 from autotag.config import GRID, Config
-from train.architectures import build, cost
+from train.architectures import cost
+from train.architectures.musicnn import MUSICNN
 from train.architectures.vgg import VGG
-from train.errors import RunError
 
 CONFIGS = [config for config in GRID if config.arch == "vgg"]
 
@@ -54,6 +54,39 @@ def test_pooling_before_the_elu_is_pooling_after_it() -> None:
     torch.testing.assert_close(network(mel)[1], expected.flatten(1))
 
 
-def test_an_architecture_that_is_not_there_yet_says_so() -> None:
-    with pytest.raises(RunError, match="musicnn-12k-96-x1-db: train/ holds vgg so far"):
-        build(Config("musicnn", mels=96, hop=1))
+@pytest.mark.parametrize(
+    "config", [config for config in GRID if config.arch == "musicnn"], ids=lambda config: config.name
+)
+def test_musicnn_has_the_filters_of_the_study(config: Config) -> None:
+    with torch.device("meta"):
+        network = MUSICNN(config).eval()
+        mel = torch.empty(2, 1, config.mels, config.frames)
+    logits, embedding = network(mel)
+    assert logits.shape == (2, 50)
+    assert embedding.shape == (2, 500)
+    maps = [layer(mel) for layer in network.timbre]
+    heights = [config.mels - int(share * config.mels) + 1 for share in (0.9, 0.4)]
+    assert [tuple(m.shape[1:]) for m in maps] == [
+        (filters, height, config.frames) for height in heights for filters in (64, 128, 256)
+    ]
+    temporal = [layer(mel.mean(2)) for layer in network.temporal]
+    assert [tuple(m.shape[1:]) for m in temporal] == [(32, config.frames)] * 4
+    # The work, layer by layer: vertical filters, horizontal filters, back-end, dense.
+    sizes = [7 * 64 + 3 * 128 + 256, 32 * (165 + 128 + 64 + 32), 7 * 512 * (1024 + 512), 7 * 512 * 512]
+    bands = sum(int(s * config.mels) * height for s, height in zip((0.9, 0.4), heights, strict=True))
+    frames = config.frames
+    work = frames * (sizes[0] * bands + sizes[1] + sizes[2]) + frames // 2 * sizes[3]
+    assert cost(config)[0] == work + 1024 * 500 + 500 * 50
+
+
+def test_musicnn_same_padding_is_centred() -> None:
+    """A filter of even length looks one frame further ahead than back, as TensorFlow's "same" does."""
+    torch.manual_seed(0)
+    for layer in MUSICNN(Config("musicnn", mels=48, hop=1)).temporal:
+        same, convolution = list(layer.children())[:2]
+        frames = convolution.kernel_size[0]  # type: ignore[index]
+        impulse = torch.zeros(1, 1, 400)
+        impulse[0, 0, 200] = 1
+        response = convolution(same(impulse))[0, 0] - convolution.bias[0]  # type: ignore[index]
+        seen = response.detach().abs().gt(1e-9).nonzero()
+        assert (seen.min(), seen.max()) == (200 - frames // 2, 200 + (frames - 1) // 2)

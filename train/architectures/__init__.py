@@ -4,20 +4,14 @@ import torch
 from torch import Tensor, nn
 
 from autotag.config import Config
+from train.architectures.musicnn import MUSICNN
 from train.architectures.vgg import VGG
-from train.errors import RunError
 
-ARCHITECTURES = {"vgg": VGG}
+ARCHITECTURES = {"vgg": VGG, "musicnn": MUSICNN}
 
 
 def build(config: Config, tags: int = 50) -> nn.Module:
-    """The untrained network of a configuration: mel [batch, 1, mels, frames] to (logits, embedding).
-
-    Raises:
-        RunError: its architecture cannot be trained yet.
-    """
-    if config.arch not in ARCHITECTURES:
-        raise RunError(f"{config.name}: train/ holds {', '.join(ARCHITECTURES)} so far")
+    """The untrained network of a configuration: mel [batch, 1, mels, frames] to (logits, embedding)."""
     return ARCHITECTURES[config.arch](config, tags)
 
 

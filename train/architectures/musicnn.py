@@ -1,0 +1,60 @@
+"""MUSICNN (Pons et al., ISMIR 2018) as the study ran it, for any number of mel bands."""
+
+import torch
+from torch import Tensor, nn
+
+from autotag.config import Config
+
+TIMBRE = ((7, 64), (3, 128), (1, 256))
+"""Frames and filters of the vertical filters, each in two heights."""
+
+HEIGHTS = (0.9, 0.4)
+"""Heights of the vertical filters, as shares of the mel bands."""
+
+TEMPORAL = ((165, 32), (128, 32), (64, 32), (32, 32))
+"""Frames and filters of the horizontal filters, which see the mean of the bands."""
+
+
+class MUSICNN(nn.Module):
+    """Wide musical filters, three layers with residual connections, and pooling over time.
+
+    Input: log-mel spectrograms [batch, 1, mels, frames]. `forward` returns logits [batch, tags] and the
+    embedding [batch, 500], the layer before them.
+    """
+
+    def __init__(self, config: Config, tags: int = 50) -> None:
+        super().__init__()
+        self.input_norm = nn.BatchNorm2d(1)
+        self.timbre = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(1, filters, (int(share * config.mels), frames), padding=(0, frames // 2)),
+                nn.ReLU(),
+                nn.BatchNorm2d(filters),
+            )
+            for share in HEIGHTS
+            for frames, filters in TIMBRE
+        )
+        self.temporal = nn.ModuleList(_layer(1, filters, frames) for frames, filters in TEMPORAL)
+        self.first = _layer(1024, 512, 7)
+        self.second = _layer(512, 512, 7)
+        self.third = _layer(512, 512, 7)
+        self.pool = nn.MaxPool1d(2)
+        self.penultimate = nn.Sequential(
+            nn.Dropout(0.5), nn.Linear(1024, 500), nn.ReLU(), nn.BatchNorm1d(500)
+        )
+        self.dense = nn.Sequential(nn.Dropout(0.5), nn.Linear(500, tags))
+
+    def forward(self, mel: Tensor) -> tuple[Tensor, Tensor]:
+        mel = self.input_norm(mel)
+        mean = mel.mean(2)
+        features = [layer(mel).amax(2) for layer in self.timbre] + [layer(mean) for layer in self.temporal]
+        first = self.first(torch.cat(features, 1))
+        pooled = self.pool(first + self.second(first))
+        last = pooled + self.third(pooled)
+        embedding = self.penultimate(torch.cat([last.mean(2), last.amax(2)], 1))
+        return self.dense(embedding), embedding
+
+
+def _layer(channels: int, filters: int, frames: int) -> nn.Sequential:
+    same = nn.ConstantPad1d(((frames - 1) // 2, frames // 2), 0.0)
+    return nn.Sequential(same, nn.Conv1d(channels, filters, frames), nn.ReLU(), nn.BatchNorm1d(filters))
