@@ -1,9 +1,12 @@
 """Decode a file to mono samples at a model's rate, block by block, in constant memory."""
 
 import os
+import shutil
 import stat
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -111,8 +114,10 @@ class Audio:
             yield block
         if not read and problem:
             raise NotAudio(f"{self.path}: cannot be decoded: {problem}")
-        known = file.frames < UNKNOWN
-        if known and read < 0.99 * file.frames:
+        if file.frames >= UNKNOWN:
+            if file.format == "OGG":
+                self.warnings.append("several streams one after the other: only the first was read")
+        elif read < 0.99 * file.frames:
             announced = file.frames / file.samplerate
             what = "damaged" if problem else "ends early"
             self.warnings.append(f"{what}: {self.seconds:.1f} of {announced:.1f} s could be decoded")
@@ -135,6 +140,8 @@ def _open(path: Path) -> soundfile.SoundFile:
         raise AudioNotFound(f"{path}: no such file") from error
     except OSError as error:
         raise UnreadableAudio(f"{path}: cannot be read: {error.strerror}") from error
+    if stat.S_ISDIR(mode) and not os.access(path, os.R_OK | os.X_OK):
+        raise UnreadableAudio(f"{path}: this folder cannot be read: Permission denied")
     if stat.S_ISDIR(mode):
         raise AudioNotFound(f"{path}: no audio files were found in this folder")
     if not stat.S_ISREG(mode):
@@ -142,6 +149,8 @@ def _open(path: Path) -> soundfile.SoundFile:
     if not head:
         raise EmptyAudio(f"{path}: the file is empty (0 bytes)")
     try:
+        if sys.platform != "win32" and _is_mp3_of_unknown_length(path):
+            return _open_as_pipe(path)
         # On Windows soundfile wants text; elsewhere it would encode it, and refuse what is not UTF-8.
         return soundfile.SoundFile(str(path) if sys.platform == "win32" else os.fsencode(path))
     except (soundfile.LibsndfileError, TypeError) as error:
@@ -151,3 +160,35 @@ def _open(path: Path) -> soundfile.SoundFile:
         else:
             what = f"not {formats}, or damaged (it starts with {head!r})"
         raise NotAudio(f"{path}: {what}: convert it, for example with ffmpeg") from error
+
+
+def _is_mp3_of_unknown_length(path: Path) -> bool:
+    """Whether this is an MP3 whose first frame does not say how many there are.
+
+    libsndfile then guesses from the bit rate of that frame, and cuts what is longer off.
+    """
+    with path.open("rb") as file:
+        head = file.read(10)
+        if head[:3] == b"ID3":  # a tag, its length in 4 times 7 bits
+            file.seek(10 + sum(byte << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True)))
+        else:
+            file.seek(0)
+        frame = file.read(4096).lstrip(b"\0")
+    is_mp3 = frame[:1] == b"\xff" and frame[1:2] >= b"\xe0"
+    return is_mp3 and not any(name in frame for name in (b"Xing", b"Info", b"VBRI"))
+
+
+def _open_as_pipe(path: Path) -> soundfile.SoundFile:
+    """Open the file through a pipe, whose end libsndfile does not think to know."""
+    receive, send = os.pipe()
+
+    def feed() -> None:
+        with path.open("rb") as file, os.fdopen(send, "wb") as pipe, suppress(BrokenPipeError):
+            shutil.copyfileobj(file, pipe)
+
+    threading.Thread(target=feed, daemon=True).start()
+    try:
+        return soundfile.SoundFile(receive)
+    except soundfile.LibsndfileError:
+        os.close(receive)
+        raise

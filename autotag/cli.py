@@ -71,6 +71,7 @@ def _choose(text: str, values: dict[str, int]) -> int:
 
 @app.command()
 def tag(
+    context: typer.Context,
     paths: Annotated[
         list[Path],
         typer.Argument(metavar="FILE|DIR...", readable=False, help="Audio files, or folders of them."),
@@ -98,6 +99,12 @@ def tag(
     """Print the top tags of each file."""
     from autotag.tagger import Tagger
 
+    sources = {option: context.get_parameter_source(option) for option in Config.__slots__}
+    given = [option for option, source in sources.items() if source and source.name == "COMMANDLINE"]
+    if model and given:
+        raise typer.BadParameter(
+            f"it already says what --{given[0]} is: give one of them", param_hint="--model"
+        )
     if hop is None:
         hop = DEFAULT.hop if (mels, DEFAULT.hop) in RESOLUTIONS.get(arch, ()) else 1
     name = model or Config(arch, sr, mels, hop, log).name

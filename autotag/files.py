@@ -24,8 +24,9 @@ def audio_files(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _walk(folder: Path) -> list[Path]:
-    found = []
-    for root, folders, names in os.walk(folder):
+    found: list[Path] = []
+    # A folder that cannot be read stands for itself too.
+    for root, folders, names in os.walk(folder, onerror=lambda error: found.append(Path(error.filename))):
         folders.sort()
-        found += [Path(root, name) for name in sorted(names) if name.lower().endswith(SUFFIXES)]
+        found.extend(Path(root, name) for name in sorted(names) if name.lower().endswith(SUFFIXES))
     return found

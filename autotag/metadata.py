@@ -19,7 +19,7 @@ class Metadata:
     """All there is to know about a trained model; nothing of it stands in code.
 
     Attributes:
-        name: the configuration's name.
+        name: ends with the configuration's name.
         config: architecture and resolution.
         frames: frames of one segment.
         tags: the vocabulary, in the order of the network's outputs.
@@ -72,8 +72,15 @@ class Metadata:
             config = Config(**found["config"])
         except (TypeError, ConfigError) as error:
             raise ModelError(f"{source}: the field 'config' of its metadata: {error}") from error
+        if not found["name"].endswith(config.name):
+            raise ModelError(
+                f"{source}: its metadata has the name {found['name']!r} and config {config.name}"
+            )
+        tags = found["tags"]
+        if not tags or len(set(map(str, tags))) < len(tags) or not all(isinstance(t, str) for t in tags):
+            raise ModelError(f"{source}: the field 'tags' of its metadata must be different names")
         values = {name: found[name] for name in KINDS}
-        return cls(**values | {"config": config, "tags": tuple(found["tags"])})
+        return cls(**values | {"config": config, "tags": tuple(tags)})
 
     @classmethod
     def from_json(cls, text: str, source: str) -> Self:

@@ -31,7 +31,7 @@ class Model:
             data = path.read_bytes()
         except OSError as error:
             raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
-        if sha256 and (found := hashlib.sha256(data).hexdigest()) != sha256:
+        if sha256 is not None and (found := hashlib.sha256(data).hexdigest()) != sha256:
             raise ModelError(
                 f"{path}: sha256 is {found[:12]}…, but the manifest beside it says {sha256[:12]}…: "
                 "the file is damaged or was replaced: install or export it again"

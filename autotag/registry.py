@@ -6,6 +6,7 @@ file's name, bytes and sha256. `python -m train export` writes both.
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -32,7 +33,10 @@ class Entry:
     @classmethod
     def read(cls, folder: Path, found: dict[str, object]) -> Self:
         metadata = Metadata.from_dict(found, str(folder / MANIFEST))
-        return cls(metadata, folder / str(found["file"]), int(str(found["bytes"])), str(found["sha256"]))
+        sha256 = str(found["sha256"])
+        if not re.fullmatch("[0-9a-f]{64}", sha256):
+            raise ModelError(f"{folder / MANIFEST}: the sha256 of {metadata.name} is {sha256!r}")
+        return cls(metadata, folder / str(found["file"]), int(str(found["bytes"])), sha256)
 
 
 def folders() -> list[Path]:
@@ -86,11 +90,18 @@ def load(model: str | Path, threads: int | None = None) -> "Model":
 
     path = Path(model)
     if path.suffix == ".onnx":
-        listed = manifest(path.parent) if (path.parent / MANIFEST).is_file() else []
-        sha256 = next((entry.sha256 for entry in listed if entry.path == path), None)
-        return Model(path, threads, sha256)
+        return Model(path, threads, _listed_sha256(path))
     entry = find(str(model))
     return Model(entry.path, threads, entry.sha256)
+
+
+def _listed_sha256(path: Path) -> str | None:
+    """What a manifest beside a file says that it hashes to; other people's manifests say nothing."""
+    try:
+        entries = json.loads((path.parent / MANIFEST).read_text("utf-8")).values()
+        return next((entry["sha256"] for entry in entries if entry["file"] == path.name), None)
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        return None
 
 
 def find(name: str) -> Entry:
@@ -106,5 +117,5 @@ def find(name: str) -> Entry:
     raise ModelNotFound(
         f"no trained model {name!r} is at hand. Nearest at hand: {', '.join(nearest) or 'none'}. "
         f"To train it, from a checkout: python -m train fit {name} --data DIR, "
-        f"then python -m train export runs/{name}"
+        f"then python -m train export runs/{name}, and set AUTOTAG_MODELS to runs/models"
     )

@@ -1,8 +1,8 @@
 """Load a model once, tag many files."""
 
 import time
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +21,25 @@ Item = TypeVar("Item")
 
 SECONDS_AT_ONCE = 30
 """Audio that one run of the network sees, however long the file: one segment of VGG-CNN, ten of MUSICNN."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What the network says of each segment of a file, before any choice is made.
+
+    Attributes:
+        scores: float32 [segments, tags], in 0..1.
+        embeddings: float32 [segments, d].
+        seconds: of audio.
+        ms: milliseconds spent on `"decode"`, `"mel"` and `"model"`.
+        warnings: what a reader of the scores should know.
+    """
+
+    scores: Array
+    embeddings: Array
+    seconds: float
+    ms: dict[str, float]
+    warnings: tuple[str, ...]
 
 
 class Tagger:
@@ -43,17 +62,33 @@ class Tagger:
 
         Raises:
             AudioError: the file cannot be tagged; see its subclasses.
+            ValueError: `top` is negative.
+        """
+        if top < 0:
+            raise ValueError(f"top is {top}: use a number of tags, or 0 for all")
+        heard = self.scores(path)
+        mean = heard.scores.mean(axis=0)
+        best = np.argsort(-mean, kind="stable")[: top or None]
+        tags = tuple(Tag(self.metadata.tags[i], float(mean[i])) for i in best)
+        name, segments = self.metadata.name, len(heard.scores)
+        return Result(str(path), name, heard.seconds, segments, tags, heard.ms, heard.warnings)
+
+    def scores(self, path: str | Path) -> Scores:
+        """Scores and embeddings of each segment of a file, in constant memory but for these.
+
+        Raises:
+            AudioError: the file cannot be tagged; see its subclasses.
         """
         config = self.metadata.config
-        ms: dict[str, float] = defaultdict(float)
+        ms = dict.fromkeys(("decode", "mel", "model"), 0.0)
         audio = Audio(path, config.sr)
         signal = fill(_timed(audio, ms, "decode"), config.segment_samples)
         cut = _timed(segments(log_mel_blocks(signal, config), config.frames), ms, "mel")
         at_once = max(1, round(SECONDS_AT_ONCE * config.sr / config.segment_samples))
-        scores: list[Array] = []
+        outputs = []
         while batch := list(islice(cut, at_once)):
             started = time.perf_counter()
-            scores.extend(self._model(np.stack(batch))[0])
+            outputs.append(self._model(np.stack(batch)))
             ms["model"] += 1000 * (time.perf_counter() - started)
         ms["mel"] -= ms["decode"]  # its clock ran while it waited for samples
 
@@ -63,12 +98,8 @@ class Tagger:
             warnings.append(
                 f"{audio.seconds:.1f} s is less than one segment of {whole:.1f} s: repeated to fill it"
             )
-        mean = np.mean(scores, axis=0)
-        best = np.argsort(-mean, kind="stable")[: top or None]
-        tags = tuple(Tag(self.metadata.tags[i], float(mean[i])) for i in best)
-        return Result(
-            str(path), self.metadata.name, audio.seconds, len(scores), tags, dict(ms), tuple(warnings)
-        )
+        scores, embeddings = (np.concatenate(output) for output in zip(*outputs, strict=True))
+        return Scores(scores, embeddings, audio.seconds, ms, tuple(warnings))
 
     def tag_all(self, paths: Iterable[str | Path], top: int = 5) -> Iterator[Result | Failure]:
         """Tag file after file; one that cannot be tagged is a Failure and stops nothing."""

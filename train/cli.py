@@ -93,7 +93,10 @@ def evaluate(
 @app.command()
 def export(
     run: Annotated[Path, typer.Argument(help="Folder of a run, such as runs/vgg-12k-48-x2-db.")],
-    models: Annotated[Path, typer.Option(help="Folder for the INT8 file and the manifest.")] = Path("models"),
+    models: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the INT8 file and the manifest.", show_default="models beside RUN"),
+    ] = None,
     dataset: Annotated[
         str | None, typer.Option(help="What it was trained on, for the metadata.", show_default="the folder")
     ] = None,

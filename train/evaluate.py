@@ -22,8 +22,11 @@ def evaluate_split(
         split: `"train"`, `"valid"` or `"test"`.
 
     Raises:
-        DataError: the split has no clips, or no tag that some of its clips have and others have not.
+        DataError: the model has other tags than the data set, or the split has no clips, or no tag that
+            some of its clips have and others have not.
     """
+    if model.metadata.tags != dataset.tags:
+        raise DataError(f"{dataset.root}: its tags are not those of the model {model.metadata.name}")
     rows = np.flatnonzero(usable & (dataset.split == split))
     if not len(rows):
         raise DataError(f"{dataset.root}: no clips in the split {split!r}")

@@ -20,11 +20,11 @@ from autotag.config import Config
 from autotag.mel import Array, compress
 from autotag.metadata import KEY, Metadata
 from autotag.model import Model
-from autotag.registry import MANIFEST
+from autotag.registry import MANIFEST, manifest
 from autotag.segments import segments
 from train.architectures import build, cost
 from train.console import stderr
-from train.datasets.mtat import FOLDERS, LABELS, TAGS, read
+from train.datasets.mtat import FOLDERS, LABELS, read
 from train.errors import RunError
 from train.evaluate import evaluate_split
 from train.features import mel_power
@@ -48,12 +48,15 @@ class Scorer(nn.Module):
         return logits.sigmoid(), embedding
 
 
-def export(run: Path, models: Path, dataset: str | None, label_source: str | None, licence: str) -> Path:
+def export(
+    run: Path, models: Path | None, dataset: str | None, label_source: str | None, licence: str
+) -> Path:
     """Export the best epoch of a run, measure both precisions, and publish INT8 among the models.
 
     Args:
         run: a folder that `train.fit` made.
-        models: the folder for the INT8 file and the manifest, which change at the very end.
+        models: the folder for the INT8 file and the manifest, which change at the very end; by default
+            `models` beside the run.
         dataset, label_source: what the metadata shall say of them, by default the names of the data
             set's folder and of its file of labels.
         licence: of the weights.
@@ -63,8 +66,12 @@ def export(run: Path, models: Path, dataset: str | None, label_source: str | Non
 
     Raises:
         RunError: the folder is no run, or ONNX and torch disagree by more than 1e-4.
+        ModelError: the manifest in `models` is malformed.
     """
     run = run.resolve()
+    models = models or run.parent / "models"
+    if (models / MANIFEST).exists():
+        manifest(models)  # fails now if it would fail after all the work
     try:
         asked = json.loads((run / "run.json").read_text())
         best = torch.load(run / "best.pt", map_location="cpu")
@@ -86,7 +93,7 @@ def export(run: Path, models: Path, dataset: str | None, label_source: str | Non
         name=config.name,
         config=config,
         frames=config.frames,
-        tags=TAGS,
+        tags=clips.tags,
         dataset=dataset or clips.root.name,
         label_source=label_source or LABELS[labels],
         split={"by": "folder", **FOLDERS},
@@ -197,8 +204,8 @@ def describe(path: Path, metadata: Metadata) -> None:
 def publish(path: Path, models: Path) -> Path:
     """Copy a model into a folder of models, and its metadata, size and sha256 into the manifest there."""
     metadata = Model(path).metadata
-    target, manifest = models / f"{metadata.name}.onnx", models / MANIFEST
-    entries: dict[str, Any] = json.loads(manifest.read_text("utf-8")) if manifest.exists() else {}
+    target, listing = models / f"{metadata.name}.onnx", models / MANIFEST
+    entries: dict[str, Any] = json.loads(listing.read_text("utf-8")) if listing.exists() else {}
     data = path.read_bytes()
     entries[metadata.name] = metadata.as_dict() | {
         "file": target.name,
@@ -210,5 +217,5 @@ def publish(path: Path, models: Path) -> Path:
     part.write_bytes(data)
     part.replace(target)
     part.write_text(json.dumps(dict(sorted(entries.items())), indent=1) + "\n", "utf-8")
-    part.replace(manifest)
+    part.replace(listing)
     return target

@@ -112,6 +112,35 @@ def test_a_flac_that_does_not_say_how_long_it_is_is_whole(tmp_path: Path) -> Non
     assert audio.warnings == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="libsndfile's guess is believed there")
+@pytest.mark.parametrize("loud_first", [True, False])
+def test_an_mp3_that_does_not_say_how_long_it_is_is_whole(tmp_path: Path, loud_first: bool) -> None:
+    """Libsndfile guesses the length from the first frame's bit rate, and would cut the rest off."""
+    noise = 0.3 * np.random.default_rng(0).standard_normal(20 * 44100)
+    signal = np.concatenate([noise, 0.001 * noise][:: 1 if loud_first else -1])
+    path = tmp_path / "song.mp3"
+    with soundfile.SoundFile(
+        path, "w", 44100, 1, format="MP3", bitrate_mode="VARIABLE", compression_level=0.2
+    ) as file:
+        file.write(signal)
+    data = path.read_bytes()
+    path.write_bytes(data[data.index(b"\xff\xfb", data.index(b"Xing")) :])
+    assert soundfile.info(path).duration != pytest.approx(40, abs=5)
+    audio = Audio(path, 12000)
+    assert sum(map(len, audio)) / 12000 == pytest.approx(40, abs=0.2)
+    assert audio.warnings == []
+
+
+def test_a_chain_of_streams_says_that_one_was_read(tmp_path: Path) -> None:
+    for name in ("a.ogg", "b.ogg"):
+        soundfile.write(tmp_path / name, music(20, 44100), 44100)
+    chain = (tmp_path / "a.ogg").read_bytes() + (tmp_path / "b.ogg").read_bytes()
+    (tmp_path / "chain.ogg").write_bytes(chain)
+    audio = Audio(tmp_path / "chain.ogg", 12000)
+    assert sum(map(len, audio)) == pytest.approx(240000, rel=0.01)
+    assert audio.warnings == ["several streams one after the other: only the first was read"]
+
+
 def test_iterating_twice_is_starting_again(song: Path) -> None:
     audio = Audio(song, 12000)
     first = sum(map(len, audio)), audio.seconds

@@ -119,6 +119,17 @@ def test_a_name_that_is_not_utf_8(autotag: Run, tmp_path: Path) -> None:
     assert "caf\\udce9.mp3" in autotag("--model", SMALL, tmp_path).stdout
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="this user may read everything")
+def test_what_may_not_be_read_is_said_and_stops_nothing(autotag: Run, tmp_path: Path) -> None:
+    shutil.copy(SONG, tmp_path / "open.mp3")
+    (tmp_path / "closed").mkdir(mode=0)
+    (tmp_path / "locked.mp3").touch(mode=0)
+    run = autotag("--model", SMALL, "--format", "jsonl", tmp_path, tmp_path / "locked.mp3")
+    rows = [json.loads(line) for line in run.stdout.splitlines()]
+    kinds = {Path(row["path"]).name: row["ok"] or row["error"]["kind"] for row in rows}
+    assert kinds == {"closed": "UnreadableAudio", "locked.mp3": "UnreadableAudio", "open.mp3": True}
+
+
 def test_a_folder_without_audio(autotag: Run, tmp_path: Path) -> None:
     run = autotag("--model", SMALL, tmp_path)
     assert run.returncode == 1
@@ -137,6 +148,7 @@ def test_a_folder_without_audio(autotag: Run, tmp_path: Path) -> None:
         (["--sr", "44100"], "'44100': use 12k, 16k"),
         (["--arch", "resnet"], "architecture 'resnet' is not in the study: use vgg, musicnn"),
         (["--model", "best"], "'best' is not a configuration"),
+        (["--model", SMALL, "--hop", "x10"], "it already says what --hop is: give one of them"),
         (["--model", "gone.onnx"], "gone.onnx: cannot be read"),
         (["--model", SONG], "is not a configuration"),
         (["--top", -1], "--top"),

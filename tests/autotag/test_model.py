@@ -92,10 +92,13 @@ def test_a_foreign_model(tmp_path: Path) -> None:
         ({"name": 5}, "the field 'name' of its metadata is 5"),
         ({"frames": 138}, "138 frames, where vgg-12k-48-x10-db has 137"),
         (
-            {"config": FIELDS | {"mels": 96}},
+            {"config": FIELDS | {"mels": 96}, "name": "vgg-12k-96-x10-db"},
             "inputs are {'mel': [1, 48, 137]}, where its metadata asks for 'mel' [1, 96, 137]",
         ),
         ({"tags": ["guitar", "piano"]}, "asks for 'scores' [2]"),
+        ({"tags": ["guitar"] * 50}, "the field 'tags' of its metadata must be different names"),
+        ({"tags": list(range(50))}, "the field 'tags' of its metadata must be different names"),
+        ({"name": "vgg-12k-48-x2-db"}, "the name 'vgg-12k-48-x2-db' and config vgg-12k-48-x10-db"),
     ],
 )
 def test_metadata_that_disagrees_is_refused(tmp_path: Path, fields: dict[str, Any], message: str) -> None:
@@ -131,6 +134,22 @@ def test_a_file_that_is_not_the_manifest_s_is_refused(folder: Path) -> None:
     for model in (SMALL, path):
         with pytest.raises(ModelError, match=f"sha256 is {found[:12]}…, but the manifest beside it says"):
             load(model)
+
+
+@pytest.mark.parametrize("text", ['{"name": "My page", "icons": []}', "[]", "{"])
+def test_a_manifest_of_something_else_says_nothing_of_a_file(folder: Path, text: str) -> None:
+    (folder / MANIFEST).write_text(text)
+    assert load(folder / f"{SMALL}.onnx").metadata.name == SMALL
+
+
+def test_a_checksum_that_is_none_is_refused(folder: Path) -> None:
+    listed = json.loads((folder / MANIFEST).read_text())
+    listed[SMALL]["sha256"] = ""
+    (folder / MANIFEST).write_text(json.dumps(listed))
+    with pytest.raises(ModelError, match="the sha256 of vgg-12k-48-x10-db is ''"):
+        load(SMALL)
+    with pytest.raises(ModelError, match="but the manifest beside it says"):
+        load(folder / f"{SMALL}.onnx")
 
 
 def test_a_folder_without_a_manifest(folder: Path) -> None:

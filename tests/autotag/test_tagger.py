@@ -39,11 +39,20 @@ def test_scores_are_the_mean_over_segments_of_the_ladder(tagger: Tagger, song: P
         assert found[tag] == pytest.approx(float(score), abs=1e-5)
 
 
+def test_scores_and_embeddings_come_per_segment(tagger: Tagger, song: Path) -> None:
+    heard = tagger.scores(song)
+    assert heard.scores.shape == (2, 50)
+    assert heard.embeddings.shape == (2, 2048)
+    assert not np.array_equal(heard.scores[0], heard.scores[1])
+
+
 def test_top(tagger: Tagger, song: Path) -> None:
     every = tagger.tag(song, top=0).tags
     assert len(every) == 50
     assert list(every) == sorted(every, key=lambda tag: -tag.score)
     assert tagger.tag(song, top=3).tags == every[:3]
+    with pytest.raises(ValueError, match="top is -1"):
+        tagger.tag(song, top=-1)
 
 
 def test_the_study_s_excerpt_is_one_segment_without_a_word(tagger: Tagger, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +20,16 @@ from autotag.mel import compress
 from autotag.model import Model
 from tests.conftest import ROOT, SONG, Run
 from train.architectures import build, cost
-from train.errors import RunError
+from train.datasets.mtat import read
+from train.errors import DataError, RunError
+from train.evaluate import evaluate_split
 from train.export import describe, parity, to_onnx
-from train.fit import Recipe, fit, random_segment
+from train.features import mel_power
+from train.fit import RECIPES, Recipe, fit, random_segment
 from train.metrics import evaluate as metrics
 
 NAME = "vgg-12k-48-x10-db"
+SEGMENTED = "musicnn-12k-48-x1-db"
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +49,37 @@ def losses(run: Path) -> list[float]:
 def test_a_run_learns(data: Path, work: Path, tmp_path: Path) -> None:
     """By heart, from labels made of chance: there is nothing else to learn in this data set."""
     shutil.copytree(work / "cache", tmp_path / "cache")
-    first, *_, last = losses(fit(Config.parse(NAME), data, tmp_path, Recipe(epochs=8, batch=4), "cpu"))
+    run = fit(Config.parse(NAME), data, tmp_path, Recipe(epochs=8, batch=4), "cpu")
+    first, *_, last = losses(run)
     assert last < 0.8 * first
+    valid = [json.loads(line)["roc_auc"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert torch.load(run / "best.pt")["epoch"] == 1 + int(np.argmax(valid)), "the best epoch is kept"
+    assert np.argmax(valid) < 7, "which this data set has before the last, or nothing was tested"
+
+
+def test_the_schedule_takes_every_step(work: Path) -> None:
+    last = torch.load(work / NAME / "last.pt")
+    assert last["schedule"]["last_epoch"] == 3, "an epoch of 12 clips is one step"
+    assert last["schedule"]["total_steps"] == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [(NAME, "augment"), (SEGMENTED, "augment"), (SEGMENTED, "random_segment")],
+)
+def test_every_step_of_the_recipe_is_taken(
+    name: str, step: str, data: Path, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class TakenError(Exception):
+        pass
+
+    def stop(*_: object) -> None:
+        raise TakenError
+
+    shutil.copytree(work / "cache", tmp_path / "cache")
+    monkeypatch.setattr(f"train.fit.{step}", stop)
+    with pytest.raises(TakenError):
+        fit(Config.parse(name), data, tmp_path, RECIPES["soft"], "cpu")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX signal")
@@ -60,7 +94,10 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
             time.sleep(0.05)
         process.kill()
     assert len(losses(tmp_path / NAME)) < 3
-    assert train(*command).returncode == 0
+    resumed = train(*command)
+    assert resumed.returncode == 0
+    assert '"epoch": 1,' not in resumed.stderr, "it began again"
+    assert '"epoch": 3,' in resumed.stderr
     assert losses(tmp_path / NAME) == losses(work / NAME)
     ends = [torch.load(folder / NAME / "last.pt")["model"] for folder in (work, tmp_path)]
     assert all(torch.equal(ends[0][key], ends[1][key]) for key in ends[0])
@@ -68,10 +105,10 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
 
 def test_musicnn_goes_the_same_way(data: Path, train: Run, autotag: Run, tmp_path: Path) -> None:
     """Random segments of 3 s in training, the mean over all of a clip's in evaluation and tagging."""
-    name = "musicnn-12k-48-x1-db"
+    name = SEGMENTED
     run = train("fit", name, "--data", data, "--recipe", "soft", "--epochs", 1, "--work", tmp_path)
     assert run.returncode == 0, run.stderr
-    run = train("export", tmp_path / name, "--models", tmp_path / "models")
+    run = train("export", tmp_path / name)
     assert run.returncode == 0, run.stderr
     path = tmp_path / "models" / f"{name}.onnx"
     assert {split["clips"] for split in Model(path).metadata.scores["int8"].values()} == {5, 7}
@@ -144,6 +181,24 @@ def test_evaluate_prints_what_the_export_measured(data: Path, work: Path, models
     assert set(expected) == set(metrics(np.eye(2, dtype=np.float32), *[np.eye(2, dtype=np.float32)] * 2))
 
 
+def test_a_malformed_manifest_is_refused_before_the_work(work: Path, train: Run, tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("{")
+    run = train("export", work / NAME, "--models", tmp_path)
+    assert run.returncode == 1
+    assert "manifest.json: not a manifest of models" in run.stderr
+
+
+def test_a_model_with_other_tags_is_not_evaluated(
+    data: Path, work: Path, models: Path, tmp_path: Path
+) -> None:
+    path = Path(shutil.copy(models / f"{NAME}.onnx", tmp_path / "other.onnx"))
+    metadata = Model(path).metadata
+    describe(path, replace(metadata, tags=tuple(reversed(metadata.tags))))
+    power, usable = mel_power(read(data), metadata.config, work)
+    with pytest.raises(DataError, match="its tags are not those of the model"):
+        evaluate_split(Model(path), read(data), power, usable, "valid")
+
+
 def test_the_product_finds_the_exported_model(models: Path, autotag: Run) -> None:
     run = autotag(SONG, "--hop", "x10", "--format", "jsonl", AUTOTAG_MODELS=str(models))
     assert json.loads(run.stdout)["model"] == NAME
@@ -168,8 +223,7 @@ def test_onnx_equals_torch(name: str, models: Path, tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     to_onnx(network, config, path)
     metadata = Model(models / f"{NAME}.onnx").metadata
-    fields = {field: getattr(metadata, field) for field in metadata.__slots__}
-    describe(path, type(metadata)(**fields | {"name": name, "config": config, "frames": config.frames}))
+    describe(path, replace(metadata, name=name, config=config, frames=config.frames))
     assert parity(network, Model(path), mel) < 1e-4
     with torch.no_grad():
         next(reversed(list(network.parameters()))).add_(1)

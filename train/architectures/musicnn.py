@@ -1,4 +1,7 @@
-"""MUSICNN (Pons et al., ISMIR 2018) as the study ran it, for any number of mel bands."""
+"""MUSICNN (Pons et al., ISMIR 2018) as the study ran it, for any number of mel bands.
+
+The input is normalised, as Pons et al. do, so that both log types reach the filters on one scale.
+"""
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +38,7 @@ class MUSICNN(nn.Module):
             for frames, filters in TIMBRE
         )
         self.temporal = nn.ModuleList(_layer(1, filters, frames) for frames, filters in TEMPORAL)
-        self.first = _layer(1024, 512, 7)
+        self.first = _layer(1024, 512, 7)[1:]  # not padded: 6 frames fewer
         self.second = _layer(512, 512, 7)
         self.third = _layer(512, 512, 7)
         self.pool = nn.MaxPool1d(2)

@@ -40,6 +40,7 @@ class Dataset:
         truth: annotations, 0 or 1, float32 [clips, 50].
         target: what training aims at, the annotations or probabilities, float32 [clips, 50].
         split: `"train"`, `"valid"` or `"test"`, [clips].
+        tags: the names of the columns of `truth` and `target`.
     """
 
     root: Path
@@ -47,6 +48,7 @@ class Dataset:
     truth: NDArray[np.float32]
     target: NDArray[np.float32]
     split: NDArray[np.str_]
+    tags: tuple[str, ...] = TAGS
 
 
 def read(root: Path, labels: str = "annotations") -> Dataset:
