@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
@@ -132,10 +133,11 @@ def _open(path: Path) -> soundfile.SoundFile:
     """Open, after saying what libsndfile would call "File does not exist" whatever the matter."""
     try:
         mode = path.stat().st_mode
-        head = b""
+        head, endless = b"", False
         if stat.S_ISREG(mode):
             with path.open("rb") as file:
                 head = file.read(12)
+                endless = _is_mp3_of_unknown_length(file)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise AudioNotFound(f"{path}: no such file") from error
     except OSError as error:
@@ -149,7 +151,7 @@ def _open(path: Path) -> soundfile.SoundFile:
     if not head:
         raise EmptyAudio(f"{path}: the file is empty (0 bytes)")
     try:
-        if sys.platform != "win32" and _is_mp3_of_unknown_length(path):
+        if endless and sys.platform != "win32":
             return _open_as_pipe(path)
         # On Windows soundfile wants text; elsewhere it would encode it, and refuse what is not UTF-8.
         return soundfile.SoundFile(str(path) if sys.platform == "win32" else os.fsencode(path))
@@ -162,18 +164,18 @@ def _open(path: Path) -> soundfile.SoundFile:
         raise NotAudio(f"{path}: {what}: convert it, for example with ffmpeg") from error
 
 
-def _is_mp3_of_unknown_length(path: Path) -> bool:
+def _is_mp3_of_unknown_length(file: BinaryIO) -> bool:
     """Whether this is an MP3 whose first frame does not say how many there are.
 
     libsndfile then guesses from the bit rate of that frame, and cuts what is longer off.
     """
-    with path.open("rb") as file:
-        head = file.read(10)
-        if head[:3] == b"ID3":  # a tag, its length in 4 times 7 bits
-            file.seek(10 + sum(byte << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True)))
-        else:
-            file.seek(0)
-        frame = file.read(4096).lstrip(b"\0")
+    file.seek(0)
+    head = file.read(10)
+    tag = 0
+    if head[:3] == b"ID3" and len(head) == 10:  # its length stands there in 4 times 7 bits
+        tag = 10 + sum(byte << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
+    file.seek(tag)
+    frame = file.read(4096).lstrip(b"\0")
     is_mp3 = frame[:1] == b"\xff" and frame[1:2] >= b"\xe0"
     return is_mp3 and not any(name in frame for name in (b"Xing", b"Info", b"VBRI"))
 
@@ -187,8 +189,4 @@ def _open_as_pipe(path: Path) -> soundfile.SoundFile:
             shutil.copyfileobj(file, pipe)
 
     threading.Thread(target=feed, daemon=True).start()
-    try:
-        return soundfile.SoundFile(receive)
-    except soundfile.LibsndfileError:
-        os.close(receive)
-        raise
+    return soundfile.SoundFile(receive)  # which closes it, also when it fails

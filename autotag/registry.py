@@ -99,7 +99,7 @@ def _listed_sha256(path: Path) -> str | None:
     """What a manifest beside a file says that it hashes to; other people's manifests say nothing."""
     try:
         entries = json.loads((path.parent / MANIFEST).read_text("utf-8")).values()
-        return next((entry["sha256"] for entry in entries if entry["file"] == path.name), None)
+        return next((str(entry["sha256"]) for entry in entries if entry["file"] == path.name), None)
     except (OSError, ValueError, AttributeError, KeyError, TypeError):
         return None
 

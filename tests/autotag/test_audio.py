@@ -151,6 +151,8 @@ def _bad(folder: Path) -> dict[str, type[AudioError]]:
     """Files that cannot be tagged, and the error of each."""
     (folder / "empty.mp3").touch()
     (folder / "text.mp3").write_text("Lyrics, not music.\n" * 100)
+    (folder / "cut.mp3").write_bytes(b"ID3\x03")  # a tag that breaks off in its header
+    (folder / "start.mp3").write_bytes(b"\xff\xfb\x90")  # the start of a frame, and no more
     (folder / "folder").mkdir()
     (folder / "apple.m4a").write_bytes(b"\0\0\0\x20ftypM4A " + bytes(1000))
     (folder / "samples.raw").write_bytes(bytes(1000))
@@ -172,6 +174,8 @@ def _bad(folder: Path) -> dict[str, type[AudioError]]:
         "empty.mp3": EmptyAudio,
         "header.wav": EmptyAudio,
         "text.mp3": NotAudio,
+        "cut.mp3": NotAudio,
+        "start.mp3": NotAudio,
         "apple.m4a": NotAudio,
         "samples.raw": NotAudio,
         "zeros.wav": SilentAudio,
