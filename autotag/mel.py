@@ -46,7 +46,12 @@ def compress(power: Array, log: str) -> Array:
 
 
 def mel_power_blocks(blocks: Iterable[Array], sr: int, mels: int, hop: int = 1) -> Iterator[Array]:
-    """Mel power spectrogram, block by block; a longer hop computes only the frames it keeps."""
+    """Mel power spectrogram, block by block: yields [mels, some frames]."""
+    return (mel_basis(sr, mels) @ power for power in power_blocks(blocks, hop))
+
+
+def power_blocks(blocks: Iterable[Array], hop: int = 1) -> Iterator[Array]:
+    """Power spectrogram [257, some frames]; a longer hop computes only the frames it keeps."""
     step = hop * HOP
     held = np.zeros(FRAME // 2, np.float32)
     for block in blocks:
@@ -54,20 +59,19 @@ def mel_power_blocks(blocks: Iterable[Array], sr: int, mels: int, hop: int = 1) 
         # A frame waits for the start of the next one too, which lies behind its end when step > FRAME.
         frames = 1 + (len(held) - max(FRAME, step)) // step
         if frames > 0:
-            yield from _frames(held, frames, step, sr, mels)
+            yield from _frames(held, frames, step)
             held = held[frames * step :]
     held = np.concatenate([held, np.zeros(FRAME // 2, np.float32)])
     if len(held) >= FRAME:
-        yield from _frames(held, 1 + (len(held) - FRAME) // step, step, sr, mels)
+        yield from _frames(held, 1 + (len(held) - FRAME) // step, step)
 
 
-def _frames(samples: Array, frames: int, step: int, sr: int, mels: int) -> Iterator[Array]:
+def _frames(samples: Array, frames: int, step: int) -> Iterator[Array]:
     windowed = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[::step]
     for start in range(0, frames, BLOCK):
         # float64, because float32 noise of a loud bin (1e-7 of it) would show in the dB of a quiet band.
         spectrum = np.fft.rfft(windowed[start : min(start + BLOCK, frames)] * hann())
-        power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-        yield mel_basis(sr, mels) @ power.T
+        yield (spectrum.real**2 + spectrum.imag**2).astype(np.float32).T
 
 
 @cache

@@ -117,5 +117,5 @@ def find(name: str) -> Entry:
     raise ModelNotFound(
         f"no trained model {name!r} is at hand. Nearest at hand: {', '.join(nearest) or 'none'}. "
         f"To train it, from a checkout: python -m train fit {name} --data DIR, "
-        f"then python -m train export runs/{name}, and set AUTOTAG_MODELS to runs/models"
+        f"then python -m train export runs/{name}/seed-0, and set AUTOTAG_MODELS to runs/models"
     )

@@ -5,7 +5,7 @@ import sys
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,15 +13,39 @@ from autotag.config import Config
 from autotag.errors import AutotagError
 from autotag.quiet import quiet_decoders
 
+if TYPE_CHECKING:
+    from train.fit import Recipe
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
-Data = Annotated[Path, typer.Option(help="Folder with annotations_final.csv and MP3 folders 0 to f.")]
-Work = Annotated[Path, typer.Option(help="Folder for the mel cache and the runs.")]
+Data = Annotated[Path, typer.Option(help="Folder of MagnaTagATune or of the Million Song Dataset.")]
+Audio = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEMPLATE",
+        help="Where a clip lies in DATA, from its {id} and {path}.",
+        show_default="{path} for MagnaTagATune, {id[2]}/{id[3]}/{id[4]}/{id}.mp3 for the other",
+    ),
+]
+Cache = Annotated[Path, typer.Option(help="Folder for the mel cache.")]
+Work = Annotated[Path, typer.Option(help="Folder for the runs.")]
+Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")]
+Augment = Annotated[bool | None, typer.Option(help="Instead of the recipe's.")]
+Only = Annotated[
+    list[str] | None, typer.Option(metavar="PATTERN", help="Such as 'vgg-12k-48-*-db'; may be repeated.")
+]
 
 
 class RecipeName(StrEnum):
     STUDY = "study"
     SOFT = "soft"
+
+
+class Arch(StrEnum):
+    VGG = "vgg"
+    MUSICNN = "musicnn"
+    ALL = "all"
 
 
 class Split(StrEnum):
@@ -35,34 +59,82 @@ class Labels(StrEnum):
     SOFT = "soft"
 
 
+RecipeOption = Annotated[
+    RecipeName, typer.Option("--recipe", help="The study's, or the one for probabilities as labels.")
+]
+
+
 @app.callback()
-def study() -> None:
-    """Train, evaluate and export the models of the study."""
+def about() -> None:
+    """Train, evaluate and export the models of the study, and report on it."""
+
+
+@app.command()
+def prepare(
+    data: Data,
+    arch: Annotated[Arch, typer.Option(help="Whose configurations.")] = Arch.ALL,
+    only: Only = None,
+    audio: Audio = None,
+    cache: Cache = Path("cache"),
+) -> None:
+    """Compute the mel cache, list the clips that are left out, and print what a clip takes."""
+    from train.datasets import read
+    from train.features import prepare as fill
+    from train.features import summary
+    from train.study import choose
+
+    configs = choose(arch, only or ())
+    dataset = read(data, audio=audio)
+    typer.echo(summary(dataset, configs, fill(dataset, configs, cache)))
 
 
 @app.command()
 def fit(
     config: Annotated[str, typer.Argument(help="Configuration, such as vgg-12k-48-x2-db.")],
     data: Data,
-    recipe: Annotated[
-        RecipeName, typer.Option(help="The study's, or the one for probabilities as labels.")
-    ] = RecipeName.STUDY,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
-    augment: Annotated[bool | None, typer.Option(help="Instead of the recipe's.")] = None,
+    recipe: RecipeOption = RecipeName.STUDY,
+    epochs: Epochs = None,
+    augment: Augment = None,
     seed: int = 0,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    device: Device = "cpu",
+    audio: Audio = None,
+    cache: Cache = Path("cache"),
     work: Work = Path("runs"),
 ) -> None:
-    """Train one configuration, or go on where an interrupted run stopped."""
-    from train.fit import RECIPES
+    """Train one configuration, or go on where an interrupted run stopped; torchrun shares the work."""
+    from train.datasets import read
     from train.fit import fit as run_fit
 
-    chosen = replace(RECIPES[recipe], seed=seed)
-    if epochs is not None:
-        chosen = replace(chosen, epochs=epochs)
-    if augment is not None:
-        chosen = replace(chosen, augment=augment)
-    typer.echo(run_fit(Config.parse(config), data, work, chosen, device))
+    wanted = Config.parse(config)
+    chosen = replace(_recipe(recipe, epochs, augment), seed=seed)
+    run = work / wanted.name / f"seed-{seed}"
+    run_fit(wanted, read(data, chosen.labels, audio), cache, run, chosen, device)
+    typer.echo(run)
+
+
+@app.command()
+def study(
+    data: Data,
+    arch: Annotated[Arch, typer.Option(help="Whose configurations.")] = Arch.ALL,
+    only: Only = None,
+    runs: Annotated[int, typer.Option(min=1, help="Seeds per configuration.")] = 3,
+    recipe: RecipeOption = RecipeName.STUDY,
+    epochs: Epochs = None,
+    augment: Augment = None,
+    device: Device = "cpu",
+    audio: Audio = None,
+    cache: Cache = Path("cache"),
+    work: Work = Path("runs"),
+) -> None:
+    """Train the grid, each run into a folder; start it again to go on, or several times to share it."""
+    from train.datasets import read
+    from train.study import choose
+    from train.study import study as run_study
+
+    configs = choose(arch, only or ())
+    chosen = _recipe(recipe, epochs, augment)
+    run_study(configs, runs, read(data, chosen.labels, audio), cache, work, chosen, device)
+    typer.echo(work)
 
 
 @app.command()
@@ -73,17 +145,18 @@ def evaluate(
     labels: Annotated[
         Labels, typer.Option(help="What top 5 and mean difference compare with.")
     ] = Labels.ANNOTATIONS,
-    work: Work = Path("runs"),
+    audio: Audio = None,
+    cache: Cache = Path("cache"),
 ) -> None:
     """Print the metrics of a model on a split, as JSON."""
     from autotag.registry import load
-    from train.datasets.mtat import read
+    from train.datasets import read
     from train.evaluate import evaluate_split
     from train.features import mel_power
 
     loaded = load(model)
-    dataset = read(data, labels)
-    power, usable = mel_power(dataset, loaded.metadata.config, work)
+    dataset = read(data, labels, audio)
+    power, usable = mel_power(dataset, loaded.metadata.config, cache)
     metrics = evaluate_split(loaded, dataset, power, usable, split)
     metadata = loaded.metadata
     asked = {"model": metadata.name, "precision": metadata.precision, "split": split, "labels": labels}
@@ -92,23 +165,48 @@ def evaluate(
 
 @app.command()
 def export(
-    run: Annotated[Path, typer.Argument(help="Folder of a run, such as runs/vgg-12k-48-x2-db.")],
-    models: Annotated[
-        Path | None,
-        typer.Option(help="Folder for the INT8 file and the manifest.", show_default="models beside RUN"),
+    run: Annotated[
+        Path | None, typer.Argument(help="Folder of a run, such as runs/vgg-12k-48-x2-db/seed-0.")
     ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Of every configuration in WORK the run that validates best.")
+    ] = False,
+    models: Annotated[Path, typer.Option(help="Folder for the INT8 files and the manifest.")] = Path(
+        "runs/models"
+    ),
     dataset: Annotated[
         str | None, typer.Option(help="What it was trained on, for the metadata.", show_default="the folder")
     ] = None,
     label_source: Annotated[
-        str | None, typer.Option(help="Where its labels came from, likewise.", show_default="the file")
+        str | None, typer.Option(help="Where its labels came from, likewise.", show_default="which of them")
     ] = None,
     licence: Annotated[str, typer.Option(help="Of the weights, likewise.")] = "not stated",
+    cache: Cache = Path("cache"),
+    work: Work = Path("runs"),
 ) -> None:
     """Write a run's ONNX files, float32 and INT8, with scores of both, and INT8 into the models."""
+    from train.datasets import read
+    from train.export import Words, best_runs
     from train.export import export as run_export
+    from train.runs import asked
 
-    typer.echo(run_export(run, models, dataset, label_source, licence))
+    if (run is None) == (not everything):
+        raise typer.BadParameter("name one RUN, or use --all")
+    words = Words(dataset, label_source, licence)
+    for folder in best_runs(work) if run is None else [run]:
+        clips = read(**asked(folder)["data"])
+        typer.echo(run_export(folder, clips, cache, models, words))
+
+
+def _recipe(name: RecipeName, epochs: int | None, augment: bool | None) -> "Recipe":
+    from train.fit import RECIPES
+
+    recipe = RECIPES[name]
+    if epochs is not None:
+        recipe = replace(recipe, epochs=epochs)
+    if augment is not None:
+        recipe = replace(recipe, augment=augment)
+    return recipe
 
 
 def main() -> None:

@@ -8,9 +8,14 @@ from rich.progress import track
 
 Item = TypeVar("Item")
 
-stderr = Console(stderr=True)
+_stderr = Console(stderr=True)
 
 
 def progress(items: Iterable[Item], description: str, total: int | None = None) -> Iterable[Item]:
     """The items, with a progress bar where stderr is a terminal."""
-    return track(items, description, total, console=stderr, disable=not stderr.is_terminal)
+    return track(items, description, total, console=_stderr, disable=not _stderr.is_terminal)
+
+
+def say(line: str) -> None:
+    """A line on stderr, as it is."""
+    _stderr.print(line, markup=False, highlight=False, soft_wrap=True)

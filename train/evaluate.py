@@ -7,7 +7,7 @@ from autotag.mel import Array, compress
 from autotag.model import Model
 from autotag.segments import segments
 from train.console import progress
-from train.datasets.mtat import Dataset
+from train.datasets.dataset import Dataset
 from train.errors import DataError
 from train.metrics import evaluate
 

@@ -5,7 +5,7 @@ import json
 import logging
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +22,34 @@ from autotag.metadata import KEY, Metadata
 from autotag.model import Model
 from autotag.registry import MANIFEST, manifest
 from autotag.segments import segments
-from train.architectures import build, cost
-from train.console import stderr
-from train.datasets.mtat import FOLDERS, LABELS, read
+from train.architectures import build
+from train.console import say
+from train.datasets.dataset import Dataset
 from train.errors import RunError
 from train.evaluate import evaluate_split
 from train.features import mel_power
+from train.runs import all_results, result
 
 CALIBRATION = 128
 """Training clips, at most, that the INT8 ranges are read from."""
 
 TOLERANCE = 1e-4
 """Largest difference of scores and embeddings between torch and ONNX, both in float32."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a model's metadata shall say that the run does not know.
+
+    Attributes:
+        dataset: what it was trained on, by default the name of the data set's folder.
+        label_source: where the labels came from, by default which of them.
+        licence: of the weights.
+    """
+
+    dataset: str | None = None
+    label_source: str | None = None
+    licence: str = "not stated"
 
 
 class Scorer(nn.Module):
@@ -48,79 +64,91 @@ class Scorer(nn.Module):
         return logits.sigmoid(), embedding
 
 
-def export(
-    run: Path, models: Path | None, dataset: str | None, label_source: str | None, licence: str
-) -> Path:
-    """Export the best epoch of a run, measure both precisions, and publish INT8 among the models.
-
-    Args:
-        run: a folder that `train.fit` made.
-        models: the folder for the INT8 file and the manifest, which change at the very end; by default
-            `models` beside the run.
-        dataset, label_source: what the metadata shall say of them, by default the names of the data
-            set's folder and of its file of labels.
-        licence: of the weights.
-
-    Returns:
-        The INT8 file.
+def to_fp32(run: Path, dataset: Dataset, cache: Path, words: Words = Words()) -> Path:
+    """Write the best epoch of a complete run as ONNX in float32, with metadata, into the run's folder.
 
     Raises:
-        RunError: the folder is no run, or ONNX and torch disagree by more than 1e-4.
-        ModelError: the manifest in `models` is malformed.
+        RunError: the run is not complete, or ONNX and torch disagree by more than 1e-4.
     """
-    run = run.resolve()
-    models = models or run.parent / "models"
-    if (models / MANIFEST).exists():
-        manifest(models)  # fails now if it would fail after all the work
-    try:
-        asked = json.loads((run / "run.json").read_text())
-        best = torch.load(run / "best.pt", map_location="cpu")
-    except FileNotFoundError as error:
-        raise RunError(f"{error.filename}: no such file: 'python -m train fit' makes it") from error
-    config = Config.parse(asked["config"])
-    labels = asked["recipe"]["labels"]
-    clips = read(Path(asked["data"]), labels)
-    power, usable = mel_power(clips, config, run.parent)
-    train_rows = np.flatnonzero(usable & (clips.split == "train"))
-    chosen = train_rows[np.unique(np.linspace(0, len(train_rows) - 1, CALIBRATION).astype(int))]
-    excerpts = compress(power[:, :, :: config.hop][chosen], config.log)
-    spectrograms = np.stack([cut for excerpt in excerpts for cut in segments([excerpt], config.frames)])
-
-    network = build(config)
-    network.load_state_dict(best["model"])
-    macs, parameters = cost(config)
+    outcome = result(run)
+    if outcome is None:
+        raise RunError(f"{run}: not a complete run: 'python -m train fit' or 'study' makes it")
+    config = Config.parse(outcome["config"])
+    network = build(config, len(dataset.tags))
+    network.load_state_dict(torch.load(run / "best.pt", map_location="cpu")["model"])
     metadata = Metadata(
-        name=config.name,
+        name=dataset.model_name(config),
         config=config,
         frames=config.frames,
-        tags=clips.tags,
-        dataset=dataset or clips.root.name,
-        label_source=label_source or LABELS[labels],
-        split={"by": "folder", **FOLDERS},
+        tags=dataset.tags,
+        dataset=words.dataset or dataset.root.resolve().name,
+        label_source=words.label_source or outcome["recipe"]["labels"],
+        split=dataset.rule,
         precision="fp32",
-        scores={},
-        gmac=round(macs / 1e9, 4),
-        parameters=parameters,
-        commit=best["commit"],
-        licence=licence,
+        scores={"fp32": outcome["scores"]},
+        gmac=outcome["gmac"],
+        parameters=outcome["parameters"],
+        commit=outcome["commit"],
+        licence=words.licence,
     )
-    files = {precision: run / f"{config.name}.{precision}.onnx" for precision in ("fp32", "int8")}
-    to_onnx(network, config, files["fp32"])
-    describe(files["fp32"], metadata)
-    difference = parity(network, Model(files["fp32"]), spectrograms[:8])
-    stderr.print(f"{config.name}: torch and ONNX differ by at most {difference:.1e}", highlight=False)
-    quantize(files["fp32"], files["int8"], spectrograms)
-    describe(files["int8"], replace(metadata, precision="int8"))
+    path = run / f"{config.name}.fp32.onnx"
+    part = path.with_suffix(".part")
+    to_onnx(network, config, part)
+    describe(part, metadata)
+    difference = parity(network, Model(part), _excerpts(dataset, config, cache, 8))
+    say(f"{config.name}: torch and ONNX differ by at most {difference:.1e}")
+    part.replace(path)
+    return path
 
+
+def export(run: Path, dataset: Dataset, cache: Path, models: Path, words: Words) -> Path:
+    """Quantise the best epoch of a run to INT8, measure both precisions, and publish INT8 in `models`.
+
+    Returns:
+        The INT8 file; the folder changes at the very end.
+
+    Raises:
+        RunError: the run is not complete, or ONNX and torch disagree by more than 1e-4.
+        ModelError: the manifest in `models` is malformed.
+    """
+    if (models / MANIFEST).exists():
+        manifest(models)  # fails now if it would fail after all the work
+    fp32 = to_fp32(run, dataset, cache, words)
+    metadata = Model(fp32).metadata
+    int8 = run / f"{metadata.config.name}.int8.onnx"
+    quantize(fp32, int8, _excerpts(dataset, metadata.config, cache, CALIBRATION))
+    describe(int8, replace(metadata, precision="int8"))
+    power, usable = mel_power(dataset, metadata.config, cache)
     scores = {
         precision: {
-            split: evaluate_split(Model(path), clips, power, usable, split) for split in ("valid", "test")
+            split: evaluate_split(Model(path), dataset, power, usable, split)
+            for split in metadata.scores["fp32"]
         }
-        for precision, path in files.items()
+        for precision, path in (("fp32", fp32), ("int8", int8))
     }
-    for precision, path in files.items():
-        describe(path, replace(metadata, scores=scores, precision=precision))
-    return publish(files["int8"], models)
+    describe(fp32, replace(metadata, scores=scores))
+    describe(int8, replace(metadata, scores=scores, precision="int8"))
+    return publish(int8, models)
+
+
+def best_runs(work: Path) -> list[Path]:
+    """The complete run of each configuration under `work` whose validation loss is lowest."""
+    best: dict[str, Path] = {}
+    results = all_results(work)
+    for run, outcome in results.items():
+        rival = best.setdefault(outcome["config"], run)
+        if outcome["valid_loss"] < results[rival]["valid_loss"]:
+            best[outcome["config"]] = run
+    return list(best.values())
+
+
+def _excerpts(dataset: Dataset, config: Config, cache: Path, count: int) -> Array:
+    """Segments [n, mels, frames] of training clips, spread over the whole split."""
+    power, usable = mel_power(dataset, config, cache)
+    rows = np.flatnonzero(usable & (dataset.split == "train"))
+    chosen = rows[np.unique(np.linspace(0, len(rows) - 1, count).astype(int))]
+    excerpts = compress(power[chosen][:, :, :: config.hop], config.log)
+    return np.stack([cut for excerpt in excerpts for cut in segments([excerpt], config.frames)])
 
 
 def to_onnx(network: nn.Module, config: Config, path: Path) -> None:

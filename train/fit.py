@@ -1,8 +1,9 @@
 """Train one configuration: a loop that reads top to bottom, resumes exactly, selects on validation."""
 
 import json
-import subprocess
 import time
+import warnings
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,23 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_logits
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader, DistributedSampler
 
 from autotag.config import Config
 from autotag.mel import Array
+from autotag.model import usable_cores
 from autotag.segments import segments
-from train.architectures import build
+from train import runs
+from train.architectures import build, cost
 from train.augment import augment
-from train.console import progress, stderr
-from train.datasets.mtat import read
-from train.errors import DataError, RunError
-from train.features import mel_power
+from train.console import progress, say
+from train.datasets.dataset import Dataset
+from train.device import describe, join, peak
+from train.errors import DataError
+from train.features import bytes_per_clip, mel_power
 from train.metrics import evaluate
 
 
@@ -32,7 +38,7 @@ class Recipe:
     Attributes:
         labels: `"annotations"`, or `"soft"` for probabilities.
         epochs: passes over the training split.
-        batch: clips per step.
+        batch: clips per step, over all processes.
         rate: learning rate, constant or the peak of one cycle.
         one_cycle: warm up to `rate` and anneal to zero (Smith and Topin 2018).
         augment: vary and mix the clips, see `train.augment`.
@@ -54,98 +60,169 @@ RECIPES = {
 }
 """The study's own recipe, and the one behind the models that are bundled."""
 
+SEGMENTS = 16
+"""Segments that are scored at once outside training."""
 
-def fit(config: Config, data: Path, work: Path, recipe: Recipe, device: str) -> Path:
-    """Train into `work/NAME/`, or go on there after an interruption; returns that folder.
 
-    The folder holds `run.json` (what was asked), `metrics.jsonl` (a line an epoch), `last.pt` (to resume)
-    and `best.pt` (the weights of the epoch with the best validation ROC AUC).
+class Clips(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
+    """Training clips, read from the memory-mapped cache a batch at a time."""
+
+    def __init__(self, power: Array, rows: NDArray[np.intp], hop: int, target: NDArray[np.float32]) -> None:
+        self.power, self.rows, self.hop, self.target = power, rows, hop, target
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitems__(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Mel power [batch, mels, frames] and target [batch, tags]."""
+        rows = self.rows[indices]
+        power = np.stack([self.power[row][:, :: self.hop] for row in rows])
+        return torch.from_numpy(power), torch.from_numpy(self.target[rows])
+
+
+def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe, device_name: str) -> None:
+    """Train in the folder `run` (see `train.runs`), or go on there after an interruption.
+
+    Under torchrun the processes train one network together, each on its share of every batch.
 
     Raises:
-        DataError: the data set is missing or malformed.
+        DataError: the data set has no clips to train or validate on.
         RunError: the folder holds a run of another recipe or data set, or there is no such device.
     """
-    try:
-        torch.empty(0, device=device)
-    except (AssertionError, RuntimeError) as error:
-        raise RunError(
-            f"--device {device}: {str(error).splitlines()[0]}: use cpu, or cuda with a GPU"
-        ) from error
+    device, rank, ranks = join(device_name)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    warnings.filterwarnings("ignore", "max_pool2d_with_indices_backward")  # our windows never overlap
+    if rank == 0:
+        asked = {"config": config.name, "data": dataset.origin, "recipe": asdict(recipe)}
+        runs.claim(run, asked)
+    if runs.result(run):
+        return
+    code = runs.commit()
+    power, usable = mel_power(dataset, config, cache)
+    rows = {split: np.flatnonzero(usable & (dataset.split == split)) for split in ("train", "valid", "test")}
+    undefined = _check(dataset, rows)
+
     torch.manual_seed(recipe.seed)
-    model = build(config).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    code = commit()
-    dataset = read(data, recipe.labels)
-    power, usable = mel_power(dataset, config, work)
-
-    rows = np.flatnonzero(usable & (dataset.split == "train"))
-    clips = torch.from_numpy(power[:, :, :: config.hop][rows]).to(device)
-    targets = torch.from_numpy(dataset.target[rows]).to(device)
-    held_out = np.flatnonzero(usable & (dataset.split == "valid"))
-    if not len(rows) or not len(held_out):
-        raise DataError(
-            f"{data}: {len(rows)} clips to train on, {len(held_out)} to validate on: both are needed"
-        )
-
-    evaluate(dataset.truth[held_out], *[dataset.target[held_out]] * 2)  # fails now if it would fail later
-    run = work / config.name
-    _claim(run, {"config": config.name, "data": str(data.resolve()), "recipe": asdict(recipe)})
-
+    network = build(config, len(dataset.tags)).to(device)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = DistributedDataParallel(network) if ranks > 1 else network
+    clips = Clips(power, rows["train"], config.hop, dataset.target)
+    sampler: DistributedSampler[tuple[Tensor, Tensor]] = DistributedSampler(
+        clips, ranks, rank, seed=recipe.seed
+    )
+    loader = DataLoader(
+        clips,
+        batch_size=max(1, recipe.batch // ranks),
+        sampler=sampler,
+        collate_fn=_as_it_is,
+        num_workers=0 if device.type == "cpu" else min(8, usable_cores()),
+        pin_memory=device.type != "cpu",
+    )
     optimizer = torch.optim.Adam(model.parameters(), recipe.rate)
-    steps = -(-len(rows) // recipe.batch)
     schedule: torch.optim.lr_scheduler.LRScheduler
     if recipe.one_cycle:
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, recipe.epochs * steps)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, recipe.epochs * len(loader))
     else:
         schedule = torch.optim.lr_scheduler.ConstantLR(optimizer, 1)
     history: list[dict[str, Any]] = []
-    best = 0.0
     if (run / "last.pt").exists():
         last = torch.load(run / "last.pt", map_location=device)
-        model.load_state_dict(last["model"])
+        network.load_state_dict(last["model"])
         optimizer.load_state_dict(last["optimizer"])
         schedule.load_state_dict(last["schedule"])
-        history, best = last["history"], last["best"]
-        _log(run, history)
+        history = last["history"]
 
     for epoch in range(len(history), recipe.epochs):
         started = time.perf_counter()
-        torch.manual_seed(recipe.seed * 10_000 + epoch + 1)  # so that a resumed run is the same run
+        sampler.set_epoch(epoch)
+        # From these numbers alone, so that a resumed run is the same run.
+        torch.manual_seed(int(np.random.SeedSequence([recipe.seed, epoch, rank]).generate_state(1)[0]))
         model.train()
         losses = []
-        batches = torch.randperm(len(rows), device=device).split(recipe.batch)
-        if len(batches[-1]) == 1:  # a single clip has no variance for the batch norm of a 1x1 map
-            batches = batches[:-1]
-        for batch in progress(batches, f"{config.name} epoch {epoch + 1}/{recipe.epochs}"):
-            inputs, wanted = clips[batch], targets[batch]
-            if recipe.augment:
-                inputs, wanted = augment(inputs, wanted)
+        for inputs, wanted in progress(loader, f"{config.name} epoch {epoch + 1}/{recipe.epochs}"):
+            if len(inputs) == 1:  # a single clip has no variance for the batch norm of a 1x1 map
+                continue
+            inputs, wanted = inputs.to(device, non_blocking=True), wanted.to(device, non_blocking=True)
             if config.frames < inputs.shape[2]:
                 inputs = random_segment(inputs, config.frames)
-            with torch.autocast(torch.device(device).type, torch.bfloat16):
+            if recipe.augment:
+                inputs, wanted = augment(inputs, wanted)
+            with torch.autocast(device.type, torch.bfloat16):
                 logits, _ = model(network_input(inputs, config))
             loss = binary_cross_entropy_with_logits(logits.float(), wanted)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
-            losses.append(loss.item())
+            losses.append(loss.detach())
+        train_loss = float(torch.stack(losses).mean())
+        seconds = time.perf_counter() - started
 
-        scores = predict(model, power, held_out, config, device)
-        line = {
-            "epoch": epoch + 1,
-            "loss": float(np.mean(losses)),
-            "seconds": round(time.perf_counter() - started, 1),
-            **evaluate(dataset.truth[held_out], dataset.target[held_out], scores),
+        if rank == 0:
+            scores = predict(network, power, rows["valid"], config, device)
+            target = dataset.target[rows["valid"]]
+            line = {
+                "epoch": epoch + 1,
+                "loss": train_loss,
+                "valid_loss": float(binary_cross_entropy(torch.from_numpy(scores), torch.from_numpy(target))),
+                "seconds": round(seconds, 2),
+                **evaluate(dataset.truth[rows["valid"]], target, scores),
+            }
+            history.append(line)
+            if line["valid_loss"] == min(past["valid_loss"] for past in history):
+                runs.save(
+                    run / "best.pt", {"model": network.state_dict(), "epoch": epoch + 1, "commit": code}
+                )
+            state = {"model": network.state_dict(), "optimizer": optimizer.state_dict(), "history": history}
+            runs.save(run / "last.pt", state | {"schedule": schedule.state_dict()})
+            runs.write(run / "metrics.jsonl", "".join(json.dumps(past) + "\n" for past in history))
+            say(f"{config.name} seed {recipe.seed} {json.dumps(line)}")
+
+    if rank == 0:
+        best = torch.load(run / "best.pt", map_location=device)
+        network.load_state_dict(best["model"])
+        held_out = np.concatenate([rows["valid"], rows["test"]])
+        scores = predict(network, power, held_out, config, device)
+        np.savez_compressed(
+            run / "predictions.npz",
+            paths=np.array(dataset.paths)[held_out],
+            split=dataset.split[held_out],
+            truth=dataset.truth[held_out],
+            scores=scores,
+        )
+        trained = sum(line["seconds"] for line in history)
+        macs, parameters = cost(config)
+        split = dataset.split[held_out]
+        outcome = {
+            "config": config.name,
+            "dataset": {"kind": dataset.kind, "name": dataset.root.resolve().name},
+            "listed": dataset.listed,
+            "clips": {name: len(found) for name, found in rows.items()},
+            "undefined": undefined,
+            "recipe": asdict(recipe),
+            "epoch": best["epoch"],
+            "valid_loss": history[best["epoch"] - 1]["valid_loss"],
+            "scores": {
+                name: evaluate(dataset.truth[rows[name]], dataset.target[rows[name]], scores[split == name])
+                for name in ("valid", "test")
+                if len(rows[name])
+            },
+            "gmac": round(macs / 1e9, 4),
+            "parameters": parameters,
+            "bytes_per_clip": bytes_per_clip(config),
+            "seconds": round(trained, 1),
+            "clips_per_second": round(recipe.epochs * len(rows["train"]) / trained, 2),
+            "device": describe(device) + (f", {ranks} of them" if ranks > 1 else ""),
+            "peak_gmac_per_second": round(peak(device)),
+            "commit": best["commit"],
         }
-        if line["roc_auc"] > best:
-            best = line["roc_auc"]
-            _save(run / "best.pt", {"model": model.state_dict(), "epoch": epoch + 1, "commit": code})
-        history.append(line)
-        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "history": history}
-        _save(run / "last.pt", state | {"schedule": schedule.state_dict(), "best": best})
-        _log(run, history)
-        stderr.print(f"{config.name} {json.dumps(line)}", markup=False, highlight=False, soft_wrap=True)
-    return run
+        runs.write(run / "result.json", json.dumps(outcome, indent=1))
+        (run / "last.pt").unlink()
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
 
 
 def random_segment(power: Tensor, frames: int) -> Tensor:
@@ -164,58 +241,36 @@ def network_input(power: Tensor, config: Config) -> Tensor:
 
 
 def predict(
-    model: torch.nn.Module, power: Array, rows: NDArray[np.intp], config: Config, device: str
+    network: nn.Module, power: Array, rows: NDArray[np.intp], config: Config, device: torch.device
 ) -> Array:
     """Mean scores over the segments of clips `rows` of the mel cache: [rows, tags]."""
-    model.eval()
+    network.eval()
+    count = len(list(segments([power[0, :, :: config.hop]], config.frames)))
     scores = []
     with torch.no_grad():
-        for row in rows:
-            cut = np.stack(list(segments([power[row][:, :: config.hop]], config.frames)))
-            logits, _ = model(network_input(torch.from_numpy(cut).to(device), config))
-            scores.append(logits.sigmoid().mean(0).cpu().numpy())
-    return np.stack(scores)
-
-
-def commit() -> str:
-    """The commit this code stands at, with `-dirty` if it was changed since, or `"unknown"`."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(Path(__file__).parent.parent), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        dirty = git("status", "--porcelain", "--", "autotag", "train")
-        return git("rev-parse", "--short", "HEAD") + ("-dirty" if dirty else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-
-
-def _claim(run: Path, asked: dict[str, Any]) -> None:
-    path = run / "run.json"
-    if path.exists():
-        found = json.loads(path.read_text())
-        if found != asked:
-            raise RunError(
-                f"{run} holds another run ({found}), not the one asked for ({asked}): "
-                "choose another --work folder, or remove that one"
+        for part in np.array_split(rows, -(-len(rows) * count // SEGMENTS)):
+            cut = np.stack(
+                [s for row in part for s in segments([power[row, :, :: config.hop]], config.frames)]
             )
-    else:
-        run.mkdir(parents=True, exist_ok=True)
-        _write(path, json.dumps(asked, indent=1))
+            logits, _ = network(network_input(torch.from_numpy(cut).to(device), config))
+            scores.append(logits.sigmoid().unflatten(0, (len(part), count)).mean(1).cpu().numpy())
+    return np.concatenate(scores)
 
 
-def _log(run: Path, history: list[dict[str, Any]]) -> None:
-    _write(run / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in history))
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_suffix(".part")
-    part.write_text(text)
-    part.replace(path)
-
-
-def _save(path: Path, state: dict[str, Any]) -> None:
-    part = path.with_suffix(".part")
-    torch.save(state, part)
-    part.replace(path)
+def _check(dataset: Dataset, rows: dict[str, NDArray[np.intp]]) -> dict[str, list[str]]:
+    """Say which tags have no AUC in which split; fail now if training would fail later."""
+    if len(rows["train"]) < 2 or not len(rows["valid"]):
+        raise DataError(
+            f"{dataset.root}: {len(rows['train'])} clips to train on, {len(rows['valid'])} to validate on: "
+            "both are needed"
+        )
+    undefined = {split: list(dataset.undefined(rows[split])) for split in ("valid", "test")}
+    for split, tags in undefined.items():
+        if len(rows[split]) and len(tags) == len(dataset.tags):
+            raise DataError(f"{dataset.root}: no tag has both positive and negative clips in split {split!r}")
+        if len(rows[split]) and tags:
+            say(
+                f"{split}: {len(tags)} of {len(dataset.tags)} tags are without a positive or without a "
+                f"negative clip, so they have no AUC and the mean is over the others: {', '.join(tags)}"
+            )
+    return undefined

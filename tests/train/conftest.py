@@ -37,3 +37,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         soundfile.write(root / folder / f"clip-{clip}.mp3", signal, 16000)
     write_labels(root, np.random.default_rng(0).random((len(FOLDERS), len(TAGS))))
     return root
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A mel cache that the tests of one data set share."""
+    return tmp_path_factory.mktemp("cache")

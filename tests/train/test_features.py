@@ -8,7 +8,7 @@ import torch
 from autotag.audio import decode
 from autotag.config import Config
 from autotag.mel import compress, log_mel
-from train.datasets.mtat import read
+from train.datasets import read
 from train.errors import DataError
 from train.features import mel_power
 from train.fit import network_input
@@ -36,12 +36,12 @@ def test_training_sees_what_tagging_sees(config: Config, data: Path, tmp_path: P
 def test_an_interrupted_cache_goes_on(data: Path, tmp_path: Path) -> None:
     dataset = read(data)
     power, _ = mel_power(dataset, Config(), tmp_path)
-    (file,) = tmp_path.rglob("*.done.npy")
-    done = np.lib.format.open_memmap(file, mode="r+")
+    (file,) = tmp_path.rglob("*.clips.npy")
+    state = np.lib.format.open_memmap(file, mode="r+")
     expected = power.copy()
     power[4:] = 0  # as if it had stopped after the fourth clip
     power[0] = 7  # a mark that shows whether what was done is done again
-    done[4:] = False
+    state[4:] = 0
     again, usable = mel_power(dataset, Config(), tmp_path)
     assert usable.all()
     assert (again[0] == 7).all()
@@ -61,7 +61,7 @@ def test_a_clip_that_cannot_be_decoded_is_left_out_and_said(
 
 def test_a_changed_clip_is_computed_again(data: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(data, tmp_path / "copy"))
-    before, _ = mel_power(read(copy), Config(), tmp_path)
+    before = mel_power(read(copy), Config(), tmp_path)[0].copy()
     shutil.copy(copy / "1" / "clip-1.mp3", copy / "0" / "clip-0.mp3")
     after, _ = mel_power(read(copy), Config(), tmp_path)
     assert not np.array_equal(before[0], after[0])

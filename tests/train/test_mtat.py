@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from train.datasets.mtat import TAGS, read
+from train.datasets import read
+from train.datasets.mtat import TAGS
 from train.errors import DataError
 
 
@@ -47,8 +48,8 @@ def _edit(path: Path, old: str, new: str) -> None:
         ("annotations_final.csv", '"mp3_path"', '"path"', "for example 'mp3_path'"),
         ("annotations_final.csv", '"0"\t"1"', '"0"\t"2"', "tag 'guitar': 2.0 is not in 0..1"),
         ("annotations_final.csv", '"0"\t"1"', '"0"\t"yes"', "clip 0, tag 'guitar': 'yes' is not a number"),
-        ("annotations_final.csv", '"0"\t"1"', '"0"\t"0.5"', "annotations must be 0 or 1"),
-        ("annotations_final.csv", "0/clip-0.mp3", "x/clip-0.mp3", "1 of 24 clips have no file"),
+        ("annotations_final.csv", '"0"\t"1"', '"0"\t"0.5"', "'guitar': annotations must be 0 or 1, not 0.5"),
+        ("annotations_final.csv", "0/clip-0.mp3", "x/clip-0.mp3", "'x/clip-0.mp3' does not lie in one of"),
         ("soft_labels.csv", "\n23\t", "\n99\t", "1 annotated clips have no row, for example '23'"),
     ],
 )
@@ -82,5 +83,7 @@ def test_a_clip_outside_the_folders(broken: Path) -> None:
 
 
 def test_no_data_set_at_all(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"annotations_final\.csv: no such file: --data names the folder"):
+    with pytest.raises(
+        DataError, match=r"no data set: it should hold annotations_final\.csv and MP3 folders 0 to f"
+    ):
         read(tmp_path)

@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from autotag.mel import compress
 from autotag.model import Model
 from tests.conftest import ROOT, SONG, Run
 from train.architectures import build, cost
-from train.datasets.mtat import read
+from train.datasets import read
 from train.errors import DataError, RunError
 from train.evaluate import evaluate_split
 from train.export import describe, parity, to_onnx
@@ -33,34 +34,76 @@ SEGMENTED = "musicnn-12k-48-x1-db"
 
 
 @pytest.fixture(scope="module")
-def work(data: Path, train: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def work(data: Path, cache: Path, train: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a finished run of three epochs."""
     work = tmp_path_factory.mktemp("runs")
-    run = train("fit", NAME, "--data", data, "--recipe", "soft", "--epochs", 3, "--work", work)
+    run = train(*fit_command(data, cache, work))
     assert run.returncode == 0, run.stderr
-    assert run.stdout.strip() == str(work / NAME)
+    assert run.stdout.strip() == str(work / NAME / "seed-0")
     return work
 
 
+def fit_command(data: Path, cache: Path, work: Path) -> list[str]:
+    options = ["--recipe", "soft", "--epochs", "3"]
+    return ["fit", NAME, "--data", str(data), *options, "--cache", str(cache), "--work", str(work)]
+
+
+def metrics_of(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
 def losses(run: Path) -> list[float]:
-    return [json.loads(line)["loss"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [line["loss"] for line in metrics_of(run)]
 
 
-def test_a_run_learns(data: Path, work: Path, tmp_path: Path) -> None:
+def test_a_run_learns(data: Path, cache: Path, tmp_path: Path) -> None:
     """By heart, from labels made of chance: there is nothing else to learn in this data set."""
-    shutil.copytree(work / "cache", tmp_path / "cache")
-    run = fit(Config.parse(NAME), data, tmp_path, Recipe(epochs=8, batch=4), "cpu")
-    first, *_, last = losses(run)
+    fit(Config.parse(NAME), read(data), cache, tmp_path, Recipe(epochs=20, batch=4), "cpu")
+    first, *_, last = losses(tmp_path)
     assert last < 0.8 * first
-    valid = [json.loads(line)["roc_auc"] for line in (run / "metrics.jsonl").read_text().splitlines()]
-    assert torch.load(run / "best.pt")["epoch"] == 1 + int(np.argmax(valid)), "the best epoch is kept"
-    assert np.argmax(valid) < 7, "which this data set has before the last, or nothing was tested"
+    valid = [line["valid_loss"] for line in metrics_of(tmp_path)]
+    assert torch.load(tmp_path / "best.pt")["epoch"] == 1 + int(np.argmin(valid)), "the best epoch is kept"
+    assert np.argmin(valid) < 19, "which this data set has before the last, or nothing was tested"
 
 
-def test_the_schedule_takes_every_step(work: Path) -> None:
-    last = torch.load(work / NAME / "last.pt")
-    assert last["schedule"]["last_epoch"] == 3, "an epoch of 12 clips is one step"
-    assert last["schedule"]["total_steps"] == 3
+def test_a_complete_run_says_what_came_of_it(data: Path, work: Path) -> None:
+    run = work / NAME / "seed-0"
+    outcome = json.loads((run / "result.json").read_text())
+    assert outcome["clips"] == outcome["listed"] == {"train": 12, "valid": 5, "test": 7}
+    assert outcome["gmac"] == 0.4925
+    assert outcome["bytes_per_clip"] == 4 * 48 * 137
+    assert outcome["recipe"]["labels"] == "soft"
+    assert outcome["seconds"] == pytest.approx(sum(line["seconds"] for line in metrics_of(run)), abs=0.1)
+    assert outcome["clips_per_second"] == pytest.approx(36 / outcome["seconds"], rel=0.1)
+    predictions = np.load(run / "predictions.npz")
+    rows = predictions["split"] == "test"
+    dataset = read(data, "soft")
+    assert predictions["paths"][rows].tolist() == [
+        path for path, split in zip(dataset.paths, dataset.split, strict=True) if split == "test"
+    ]
+    target = dataset.target[dataset.split == "test"]
+    found = metrics(predictions["truth"][rows], target, predictions["scores"][rows])
+    assert found == pytest.approx(outcome["scores"]["test"])
+    assert outcome["undefined"]["valid"], "five clips and fifty tags"
+    assert len(outcome["undefined"]["valid"]) == 50 - outcome["scores"]["valid"]["tags"]
+
+
+def test_the_schedule_takes_every_step(
+    data: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates = []
+    step = torch.optim.Adam.step
+
+    def record(self: torch.optim.Adam, *arguments: Any) -> Any:
+        rates.append(self.param_groups[0]["lr"])
+        return step(self, *arguments)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", record)
+    recipe = Recipe(epochs=5, batch=6, one_cycle=True)
+    fit(Config.parse(NAME), read(data), cache, tmp_path, recipe, "cpu")
+    assert len(rates) == 10, "an epoch of 12 clips is two steps"
+    assert max(rates) == pytest.approx(recipe.rate)
+    assert rates[-1] < 1e-4 * recipe.rate
 
 
 @pytest.mark.parametrize(
@@ -68,7 +111,7 @@ def test_the_schedule_takes_every_step(work: Path) -> None:
     [(NAME, "augment"), (SEGMENTED, "augment"), (SEGMENTED, "random_segment")],
 )
 def test_every_step_of_the_recipe_is_taken(
-    name: str, step: str, data: Path, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, step: str, data: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class TakenError(Exception):
         pass
@@ -76,39 +119,42 @@ def test_every_step_of_the_recipe_is_taken(
     def stop(*_: object) -> None:
         raise TakenError
 
-    shutil.copytree(work / "cache", tmp_path / "cache")
     monkeypatch.setattr(f"train.fit.{step}", stop)
     with pytest.raises(TakenError):
-        fit(Config.parse(name), data, tmp_path, RECIPES["soft"], "cpu")
+        fit(Config.parse(name), read(data, "soft"), cache, tmp_path, RECIPES["soft"], "cpu")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX signal")
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(
-    data: Path, work: Path, train: Run, tmp_path: Path
+    data: Path, cache: Path, work: Path, train: Run, tmp_path: Path
 ) -> None:
-    command = ["fit", NAME, "--data", str(data), "--recipe", "soft", "--epochs", "3", "--work", str(tmp_path)]
-    shutil.copytree(work / "cache", tmp_path / "cache")
-    log = tmp_path / NAME / "metrics.jsonl"
+    command = fit_command(data, cache, tmp_path)
+    run, whole = tmp_path / NAME / "seed-0", work / NAME / "seed-0"
     with subprocess.Popen([sys.executable, "-m", "train", *command], cwd=ROOT) as process:
-        while not log.exists() and process.poll() is None:
+        while not (run / "metrics.jsonl").exists() and process.poll() is None:
             time.sleep(0.05)
         process.kill()
-    assert len(losses(tmp_path / NAME)) < 3
+    assert len(losses(run)) < 3
     resumed = train(*command)
     assert resumed.returncode == 0
     assert '"epoch": 1,' not in resumed.stderr, "it began again"
     assert '"epoch": 3,' in resumed.stderr
-    assert losses(tmp_path / NAME) == losses(work / NAME)
-    ends = [torch.load(folder / NAME / "last.pt")["model"] for folder in (work, tmp_path)]
+    assert losses(run) == losses(whole)
+    assert np.array_equal(*(np.load(folder / "predictions.npz")["scores"] for folder in (run, whole)))
+    ends = [torch.load(folder / "best.pt")["model"] for folder in (run, whole)]
     assert all(torch.equal(ends[0][key], ends[1][key]) for key in ends[0])
+    again = train(*command)
+    assert again.returncode == 0
+    assert '"epoch"' not in again.stderr, "a complete run is left alone"
 
 
-def test_musicnn_goes_the_same_way(data: Path, train: Run, autotag: Run, tmp_path: Path) -> None:
+def test_musicnn_goes_the_same_way(data: Path, cache: Path, train: Run, autotag: Run, tmp_path: Path) -> None:
     """Random segments of 3 s in training, the mean over all of a clip's in evaluation and tagging."""
     name = SEGMENTED
-    run = train("fit", name, "--data", data, "--recipe", "soft", "--epochs", 1, "--work", tmp_path)
+    options = ["--cache", cache, "--work", tmp_path]
+    run = train("fit", name, "--data", data, "--recipe", "soft", "--epochs", 1, *options)
     assert run.returncode == 0, run.stderr
-    run = train("export", tmp_path / name)
+    run = train("export", tmp_path / name / "seed-0", "--models", tmp_path / "models", *options)
     assert run.returncode == 0, run.stderr
     path = tmp_path / "models" / f"{name}.onnx"
     assert {split["clips"] for split in Model(path).metadata.scores["int8"].values()} == {5, 7}
@@ -125,19 +171,19 @@ def test_a_segment_is_cut_from_anywhere() -> None:
     assert set(cut[:, 0, 0].tolist()) == set(range(15))
 
 
-def test_another_recipe_does_not_overwrite_a_run(data: Path, work: Path, train: Run) -> None:
-    run = train("fit", NAME, "--data", data, "--work", work)
+def test_another_recipe_does_not_overwrite_a_run(data: Path, cache: Path, work: Path, train: Run) -> None:
+    run = train("fit", NAME, "--data", data, "--cache", cache, "--work", work)
     assert run.returncode == 1
     assert "holds another run" in run.stderr
     assert "choose another --work folder" in run.stderr
 
 
 @pytest.fixture(scope="module")
-def models(work: Path, train: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def models(cache: Path, work: Path, train: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of models with the run's export."""
     models = tmp_path_factory.mktemp("models")
     words = ["--dataset", "24 clips of noise", "--label-source", "chance"]
-    run = train("export", work / NAME, "--models", models, *words)
+    run = train("export", work / NAME / "seed-0", "--models", models, "--cache", cache, *words)
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip() == str(models / f"{NAME}.onnx")
     return models
@@ -156,23 +202,25 @@ def test_the_export_says_what_it_is(work: Path, models: Path) -> None:
     assert metadata.precision == "int8"
     assert metadata.gmac == round(cost(metadata.config)[0] / 1e9, 4)
     assert {split["clips"] for split in metadata.scores["int8"].values()} == {5, 7}
-    fp32 = Model(work / NAME / f"{NAME}.fp32.onnx").metadata
+    fp32 = Model(work / NAME / "seed-0" / f"{NAME}.fp32.onnx").metadata
     assert fp32.precision == "fp32"
     assert fp32.scores == metadata.scores
-    assert (models / f"{NAME}.onnx").stat().st_size < 0.3 * (work / NAME / f"{NAME}.fp32.onnx").stat().st_size
+    assert (models / f"{NAME}.onnx").stat().st_size < 0.3 * (
+        work / NAME / "seed-0" / f"{NAME}.fp32.onnx"
+    ).stat().st_size
 
 
-def test_int8_scores_are_near_those_of_float32(work: Path, models: Path) -> None:
-    (cache,) = (work / "cache").rglob("12k-48.npy")
-    segments = compress(np.load(cache)[12:, :, ::10], "db")  # the clips it was not trained on
-    exact, _ = Model(work / NAME / f"{NAME}.fp32.onnx")(segments)
+def test_int8_scores_are_near_those_of_float32(cache: Path, work: Path, models: Path) -> None:
+    (power,) = cache.rglob("12k-48.npy")
+    segments = compress(np.load(power)[12:, :, ::10], "db")  # the clips it was not trained on
+    exact, _ = Model(work / NAME / "seed-0" / f"{NAME}.fp32.onnx")(segments)
     found, _ = Model(models / f"{NAME}.onnx")(segments)
     assert 0 < np.abs(found - exact).mean() < 0.01
 
 
-def test_evaluate_prints_what_the_export_measured(data: Path, work: Path, models: Path, train: Run) -> None:
+def test_evaluate_prints_what_the_export_measured(data: Path, cache: Path, models: Path, train: Run) -> None:
     path = models / f"{NAME}.onnx"
-    run = train("evaluate", path, "--data", data, "--work", work, "--split", "valid", "--labels", "soft")
+    run = train("evaluate", path, "--data", data, "--cache", cache, "--split", "valid", "--labels", "soft")
     expected = Model(path).metadata.scores["int8"]["valid"]
     found = json.loads(run.stdout)
     asked = {key: found.pop(key) for key in ("model", "precision", "split", "labels")}
@@ -183,18 +231,18 @@ def test_evaluate_prints_what_the_export_measured(data: Path, work: Path, models
 
 def test_a_malformed_manifest_is_refused_before_the_work(work: Path, train: Run, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{")
-    run = train("export", work / NAME, "--models", tmp_path)
+    run = train("export", work / NAME / "seed-0", "--models", tmp_path)
     assert run.returncode == 1
     assert "manifest.json: not a manifest of models" in run.stderr
 
 
 def test_a_model_with_other_tags_is_not_evaluated(
-    data: Path, work: Path, models: Path, tmp_path: Path
+    data: Path, cache: Path, models: Path, tmp_path: Path
 ) -> None:
     path = Path(shutil.copy(models / f"{NAME}.onnx", tmp_path / "other.onnx"))
     metadata = Model(path).metadata
     describe(path, replace(metadata, tags=tuple(reversed(metadata.tags))))
-    power, usable = mel_power(read(data), metadata.config, work)
+    power, usable = mel_power(read(data), metadata.config, cache)
     with pytest.raises(DataError, match="its tags are not those of the model"):
         evaluate_split(Model(path), read(data), power, usable, "valid")
 
@@ -234,13 +282,20 @@ def test_onnx_equals_torch(name: str, models: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["fit", NAME, "--data", "nowhere"], 1, "nowhere/annotations_final.csv: no such file"),
+        (["fit", NAME, "--data", "nowhere"], 1, "nowhere: no data set: it should hold annotations_final.csv"),
         (["fit", "vgg-12k-47-x2-db", "--data", "nowhere"], 1, "use 128, 96, 48"),
         (["fit", NAME, "--data", "nowhere", "--recipe", "x"], 2, "'study', 'soft'"),
-        (["fit", NAME, "--data", "nowhere", "--device", "abacus"], 1, "--device abacus: "),
         (["evaluate", "none.onnx", "--data", "nowhere"], 1, "none.onnx: cannot be read"),
-        (["evaluate", NAME, "--data", "nowhere"], 1, "nowhere/annotations_final.csv: no such file"),
-        (["export", "nowhere"], 1, "nowhere/run.json: no such file: 'python -m train fit' makes it"),
+        (
+            ["evaluate", NAME, "--data", "nowhere"],
+            1,
+            "nowhere: no data set: it should hold annotations_final.csv",
+        ),
+        (
+            ["export", "nowhere"],
+            1,
+            "nowhere/run.json: no such file: 'python -m train fit' or 'study' makes it",
+        ),
     ],
 )
 def test_a_wrong_request_says_what_is_wrong(

@@ -5,6 +5,7 @@ The input is normalised, as Pons et al. do, so that both log types reach the fil
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import max_pool2d
 
 from autotag.config import Config
 
@@ -50,7 +51,10 @@ class MUSICNN(nn.Module):
     def forward(self, mel: Tensor) -> tuple[Tensor, Tensor]:
         mel = self.input_norm(mel)
         mean = mel.mean(2)
-        features = [layer(mel).amax(2) for layer in self.timbre] + [layer(mean) for layer in self.temporal]
+        features = [layer(mel) for layer in self.timbre]
+        # Pooling, because the gradient of amax costs more than all the convolutions.
+        features = [max_pool2d(feature, (feature.shape[2], 1))[:, :, 0] for feature in features]
+        features += [layer(mean) for layer in self.temporal]
         first = self.first(torch.cat(features, 1))
         pooled = self.pool(first + self.second(first))
         last = pooled + self.third(pooled)

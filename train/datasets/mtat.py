@@ -1,17 +1,25 @@
 """MagnaTagATune's layout: `annotations_final.csv` and MP3s in folders 0 to f, split by folder.
 
-Law et al., ISMIR 2009; the split by folder and the 50 most frequent tags are those of the study. A data
-set of the same layout may add `soft_labels.csv`: probabilities instead of 0 and 1.
+Law et al., ISMIR 2009; the split by folder and the 50 most frequent of its 188 tags are those of the study.
+A data set of the same layout may add `soft_labels.csv`: probabilities instead of 0 and 1.
 """
 
 import csv
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from train.datasets.dataset import Dataset, fill_in
 from train.errors import DataError
+
+INDEX = "annotations_final.csv"
+
+AUDIO = "{path}"
+"""Where a clip lies: `{path}` is its `mp3_path`, `{id}` its `clip_id`."""
+
+SOFT = {"soft": "soft_labels.csv"}
 
 # fmt: off
 TAGS = (
@@ -27,62 +35,71 @@ TAGS = (
 
 FOLDERS = {"train": "0123456789ab", "valid": "c", "test": "def"}
 
-LABELS = {"annotations": "annotations_final.csv", "soft": "soft_labels.csv"}
+BROKEN = frozenset(
+    {
+        "6/norine_braun-now_and_zen-08-gently-117-146.mp3",
+        "8/jacob_heringman-josquin_des_prez_lute_settings-19-gintzler__pater_noster-204-233.mp3",
+        "9/american_baroque-dances_and_suites_of_rameau_and_couperin-25-le_petit_rien_xiveme_ordre_couperin"
+        "-88-117.mp3",
+    }
+)
+"""MP3s of MagnaTagATune that hold no audio."""
 
 
-@dataclass(frozen=True)
-class Dataset:
-    """Clips of a data set.
-
-    Attributes:
-        root: the folder that `paths` are relative to.
-        paths: the MP3 of each clip.
-        truth: annotations, 0 or 1, float32 [clips, 50].
-        target: what training aims at, the annotations or probabilities, float32 [clips, 50].
-        split: `"train"`, `"valid"` or `"test"`, [clips].
-        tags: the names of the columns of `truth` and `target`.
-    """
-
-    root: Path
-    paths: tuple[str, ...]
-    truth: NDArray[np.float32]
-    target: NDArray[np.float32]
-    split: NDArray[np.str_]
-    tags: tuple[str, ...] = TAGS
-
-
-def read(root: Path, labels: str = "annotations") -> Dataset:
+def read(root: Path, labels: str, audio: str) -> Dataset:
     """Read the clips listed under `root`, with `"annotations"` or `"soft"` labels as the target.
 
     Raises:
         DataError: a file is missing, or a row or column of it is not what it should be.
     """
-    annotations = _rows(root / LABELS["annotations"])
-    truth = _matrix(root / LABELS["annotations"], annotations)
-    if not np.isin(truth, (0, 1)).all():
-        raise DataError(f"{root / LABELS['annotations']}: annotations must be 0 or 1")
+    rows = _rows(root / INDEX)
+    columns = [column for column in rows[0] if column not in ("clip_id", "mp3_path", None)]
+    annotations = _matrix(root / INDEX, rows, columns)
+    if not np.isin(annotations, (0, 1)).all():
+        i, j = np.argwhere(~np.isin(annotations, (0, 1)))[0]
+        raise DataError(
+            f"{root / INDEX}: clip {rows[i]['clip_id']}, tag {columns[j]!r}: annotations must be 0 or 1, "
+            f"not {annotations[i, j]:g}"
+        )
+    truth = annotations[:, [columns.index(tag) for tag in TAGS]]
     target = truth
     if labels != "annotations":
-        path = root / LABELS[labels]
+        path = root / SOFT[labels]
         by_clip = {row["clip_id"]: row for row in _rows(path)}
-        missing = [row["clip_id"] for row in annotations if row["clip_id"] not in by_clip]
+        missing = [row["clip_id"] for row in rows if row["clip_id"] not in by_clip]
         if missing:
             raise DataError(f"{path}: {len(missing)} annotated clips have no row, for example {missing[0]!r}")
-        target = _matrix(path, [by_clip[row["clip_id"]] for row in annotations])
-    paths = tuple(row["mp3_path"] for row in annotations)
-    absent = [path for path in paths if not (root / path).is_file()]
-    if absent:
-        raise DataError(
-            f"{root}: {len(absent)} of {len(paths)} clips have no file, for example {absent[0]!r}"
+        target = _matrix(path, [by_clip[row["clip_id"]] for row in rows], TAGS)
+
+    most = top_tags(columns, annotations)
+    notes = []
+    if strangers := sorted(set(most) - set(TAGS)):
+        notes.append(
+            f"its 50 most frequent tags are not those of MagnaTagATune: {', '.join(strangers)} instead of "
+            f"{', '.join(sorted(set(TAGS) - set(most)))}; MagnaTagATune's are used"
         )
-    return Dataset(root, paths, truth, target, np.array([_split(root, path) for path in paths]))
+    return Dataset(
+        "mtat",
+        root,
+        {"root": str(root.resolve()), "labels": labels, "audio": audio},
+        tuple(fill_in(audio, root, id=row["clip_id"], path=row["mp3_path"]) for row in rows),
+        truth,
+        target,
+        np.array([_split(root, row["mp3_path"]) for row in rows]),
+        TAGS,
+        {"by": "folder", **FOLDERS},
+        tuple(notes),
+    ).with_files(BROKEN)
+
+
+def top_tags(columns: list[str], annotations: NDArray[np.float32], top: int = 50) -> tuple[str, ...]:
+    """The most frequent tags, the most frequent first; of equally frequent ones the first column first."""
+    return tuple(columns[j] for j in np.argsort(-annotations.sum(axis=0), kind="stable")[:top])
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
     if not path.is_file():
-        raise DataError(
-            f"{path}: no such file: --data names the folder that holds {path.name} and folders 0 to f"
-        )
+        raise DataError(f"{path}: no such file: --labels annotations does without it")
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file, delimiter="\t"))
@@ -90,7 +107,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
         raise DataError(f"{path}: not a table in UTF-8: {error}") from error
     if not rows:
         raise DataError(f"{path}: no rows")
-    columns = ("clip_id", *TAGS, *(("mp3_path",) if path.name == LABELS["annotations"] else ()))
+    columns = ("clip_id", *TAGS, *(("mp3_path",) if path.name == INDEX else ()))
     missing = [column for column in columns if column not in rows[0]]
     if missing:
         raise DataError(
@@ -103,10 +120,10 @@ def _rows(path: Path) -> list[dict[str, str]]:
     return rows
 
 
-def _matrix(path: Path, rows: list[dict[str, str]]) -> NDArray[np.float32]:
-    matrix = np.empty((len(rows), len(TAGS)), np.float32)
+def _matrix(path: Path, rows: list[dict[str, str]], tags: Sequence[str]) -> NDArray[np.float32]:
+    matrix = np.empty((len(rows), len(tags)), np.float32)
     for i, row in enumerate(rows):
-        for j, tag in enumerate(TAGS):
+        for j, tag in enumerate(tags):
             try:
                 matrix[i, j] = float(row[tag])
             except ValueError as error:
@@ -114,7 +131,7 @@ def _matrix(path: Path, rows: list[dict[str, str]]) -> NDArray[np.float32]:
                 raise DataError(f"{path}: clip {clip}, tag {tag!r}: {row[tag]!r} is not a number") from error
     if not ((matrix >= 0) & (matrix <= 1)).all():
         i, j = np.argwhere(~((matrix >= 0) & (matrix <= 1)))[0]
-        raise DataError(f"{path}: clip {rows[i]['clip_id']}, tag {TAGS[j]!r}: {matrix[i, j]} is not in 0..1")
+        raise DataError(f"{path}: clip {rows[i]['clip_id']}, tag {tags[j]!r}: {matrix[i, j]} is not in 0..1")
     return matrix
 
 

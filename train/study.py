@@ -1,0 +1,60 @@
+"""The grid of the study: every configuration and run once, shared by any number of processes."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from autotag.config import GRID, Config
+from train.architectures import cost
+from train.console import say
+from train.datasets.dataset import Dataset
+from train.errors import RunError
+from train.export import to_fp32
+from train.fit import Recipe, fit
+
+
+def choose(arch: str, only: Iterable[str]) -> list[Config]:
+    """Configurations of an architecture or `"all"` that match one of the patterns, the cheapest first.
+
+    Raises:
+        RunError: a pattern matches none.
+    """
+    configs = [config for config in GRID if arch in ("all", config.arch)]
+    patterns = tuple(only) or ("*",)
+    for pattern in patterns:
+        if not any(fnmatchcase(config.name, pattern) for config in configs):
+            raise RunError(
+                f"--only {pattern!r} matches no configuration of {arch}, such as {configs[0].name}"
+            )
+    chosen = [config for config in configs if any(fnmatchcase(config.name, p) for p in patterns)]
+    return sorted(chosen, key=lambda config: cost(config)[0])
+
+
+def study(
+    configs: list[Config], seeds: int, dataset: Dataset, cache: Path, work: Path, recipe: Recipe, device: str
+) -> None:
+    """Train each configuration with each seed into `work/NAME/seed-N`, with an ONNX file in float32.
+
+    A run that is complete is skipped, one that was interrupted goes on, and one that another process is at
+    is left to it.
+
+    Raises:
+        DataError, RunError: as `train.fit.fit` does.
+    """
+    elsewhere = []
+    for seed in range(seeds):
+        for config in configs:
+            run = work / config.name / f"seed-{seed}"
+            run.mkdir(parents=True, exist_ok=True)
+            try:
+                with FileLock(run / "lock", blocking=False):
+                    fit(config, dataset, cache, run, replace(recipe, seed=seed), device)
+                    if not (run / f"{config.name}.fp32.onnx").exists():
+                        to_fp32(run, dataset, cache)
+            except Timeout:
+                elsewhere.append(run)
+    if elsewhere:
+        say(f"{len(elsewhere)} runs are left to other processes: {', '.join(map(str, elsewhere))}")
