@@ -198,6 +198,19 @@ def export(
         typer.echo(run_export(folder, clips, cache, models, words))
 
 
+@app.command()
+def report(
+    runs: Annotated[Path, typer.Argument(help="Folder of the runs, such as runs.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the report.", show_default="the folder of the runs")
+    ] = None,
+) -> None:
+    """Write the report on all complete runs: Figure 1, Tables 4 and 5, costs, and the conclusions."""
+    from train.report import report as write_report
+
+    typer.echo(write_report(runs, out or runs))
+
+
 def _recipe(name: RecipeName, epochs: int | None, augment: bool | None) -> "Recipe":
     from train.fit import RECIPES
 

@@ -184,16 +184,16 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
         network.load_state_dict(best["model"])
         held_out = np.concatenate([rows["valid"], rows["test"]])
         scores = predict(network, power, held_out, config, device)
+        split = dataset.split[held_out]
         np.savez_compressed(
             run / "predictions.npz",
             paths=np.array(dataset.paths)[held_out],
-            split=dataset.split[held_out],
+            split=split,
             truth=dataset.truth[held_out],
             scores=scores,
         )
-        trained = sum(line["seconds"] for line in history)
+        seconds = sum(line["seconds"] for line in history)
         macs, parameters = cost(config)
-        split = dataset.split[held_out]
         outcome = {
             "config": config.name,
             "dataset": {"kind": dataset.kind, "name": dataset.root.resolve().name},
@@ -211,8 +211,8 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
             "gmac": round(macs / 1e9, 4),
             "parameters": parameters,
             "bytes_per_clip": bytes_per_clip(config),
-            "seconds": round(trained, 1),
-            "clips_per_second": round(recipe.epochs * len(rows["train"]) / trained, 2),
+            "seconds": round(seconds, 1),
+            "clips_per_second": round(recipe.epochs * len(rows["train"]) / seconds, 2),
             "device": describe(device) + (f", {ranks} of them" if ranks > 1 else ""),
             "peak_gmac_per_second": round(peak(device)),
             "commit": best["commit"],

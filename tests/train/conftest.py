@@ -43,3 +43,24 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A mel cache that the tests of one data set share."""
     return tmp_path_factory.mktemp("cache")
+
+
+MSD_CLIPS = {"train": 8, "valid": 4, "test": 4}
+
+
+@pytest.fixture(scope="session")
+def msd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Million Song Dataset's layout: 16 clips of 30 s, but one of 12 s."""
+    root = tmp_path_factory.mktemp("msd")
+    rng = np.random.default_rng(1)
+    for letter, (split, count) in zip("ABC", MSD_CLIPS.items(), strict=True):
+        tracks = [f"TRAA{letter}{chr(65 + i)}A128F93187A{i:X}" for i in range(count)]
+        tracks[0] = f"TRAAA{letter}A128F93187A0"
+        (root / f"{split}_x_msd_id.txt").write_text("\n".join(tracks) + "\n")
+        np.save(root / f"{split}_y.npy", rng.random((count, 50)) < 0.5)
+        for i, track in enumerate(tracks):
+            folder = root / "/".join(track[2:5])
+            folder.mkdir(parents=True, exist_ok=True)
+            seconds = 12 if (split, i) == ("train", 2) else 30
+            soundfile.write(folder / f"{track}.mp3", music(seconds, 22050, i), 22050)
+    return root

@@ -1,4 +1,7 @@
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +11,10 @@ import torch
 from autotag.audio import decode
 from autotag.config import Config
 from autotag.mel import compress, log_mel
+from tests.conftest import ROOT, Run
 from train.datasets import read
 from train.errors import DataError
-from train.features import mel_power
+from train.features import bytes_per_clip, mel_power, prepare
 from train.fit import network_input
 
 
@@ -74,3 +78,92 @@ def test_no_clip_at_all(data: Path, tmp_path: Path) -> None:
         path.write_bytes(b"")
     with pytest.raises(DataError, match="none of its 24 clips could be decoded"):
         mel_power(read(copy), Config(), tmp_path)
+
+
+def test_one_decoding_serves_all_bands(data: Path, tmp_path: Path) -> None:
+    dataset = read(data)
+    together = {Config(mels=mels, hop=1, log=log) for mels in (96, 8) for log in ("db", "log")}
+    states = prepare(dataset, together, tmp_path / "together")
+    assert {config.name for config in states} == {"vgg-12k-96-x1-db", "vgg-12k-8-x1-db"}
+    for config in states:
+        alone, _ = mel_power(dataset, config, tmp_path / "alone")
+        np.testing.assert_array_equal(mel_power(dataset, config, tmp_path / "together")[0], alone)
+
+
+def test_musicnn_shares_the_excerpts(data: Path, tmp_path: Path) -> None:
+    (excerpt,) = prepare(read(data), [Config("musicnn", 16000, 48, 1)], tmp_path)
+    assert excerpt == Config("vgg", 16000, 48, 1)
+
+
+def test_what_a_clip_takes() -> None:
+    assert bytes_per_clip(Config(hop=1)) == 4 * 48 * 1366
+    assert bytes_per_clip(Config(hop=10)) == 4 * 48 * 137
+    assert bytes_per_clip(Config("musicnn", 16000, 96, 1)) == 4 * 96 * 1820
+
+
+def test_prepare_says_what_it_found(data: Path, train: Run, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(data, tmp_path / "copy"))
+    (copy / "1" / "clip-1.mp3").unlink()
+    (copy / "4" / "clip-4.mp3").write_bytes(b"")
+    command = ["prepare", "--data", copy, "--only", "vgg-12k-48-x[12]-*", "--cache", tmp_path / "cache"]
+    run = train(*command)
+    assert run.returncode == 0, run.stderr
+    assert "mel 12k 48: 23 clips, " in run.stderr
+    assert " a second, " in run.stderr
+    assert run.stdout.splitlines() == [
+        "missing: 1/clip-1.mp3",
+        "cannot be decoded, 12k-48: 4/clip-4.mp3",
+        "less than 29.1 s, repeated, 12k-48: 3/clip-3.mp3",
+        "train: 12 clips listed, 11 with a file",
+        "valid: 5 clips listed, 5 with a file",
+        "test: 7 clips listed, 7 with a file",
+        "12k-48-x2: 131136 bytes a clip, 0.003 GB in all",
+        "12k-48-x1: 262272 bytes a clip, 0.006 GB in all",
+    ]
+    again = train(*command)
+    assert again.stdout == run.stdout
+    assert "mel 12k" not in again.stderr, "all of it was there"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
+def test_a_killed_preparation_goes_on(data: Path, train: Run, tmp_path: Path) -> None:
+    command = ["prepare", "--data", str(data), "--only", "vgg-16k-128-x1-db", "--cache"]
+    assert train(*command, tmp_path / "whole").returncode == 0
+    (whole,) = (tmp_path / "whole").rglob("16k-128.npy")
+    part = tmp_path / "part" / whole.relative_to(tmp_path / "whole")
+    states = part.with_name("16k-128.clips.npy")
+    with subprocess.Popen(
+        [sys.executable, "-m", "train", *command, str(tmp_path / "part")], cwd=ROOT, stdout=subprocess.DEVNULL
+    ) as process:
+        while not (states.exists() and np.load(states)["bytes"].any()) and process.poll() is None:
+            time.sleep(0.002)
+        workers = children(process.pid)
+        process.kill()
+    left = np.count_nonzero(np.load(states)["bytes"] == 0)
+    assert 0 < left < 24, "killed too late or too early to show anything"
+    assert workers
+    for _ in range(200):
+        if not any(Path(f"/proc/{pid}").exists() for pid in workers):
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("the workers outlive the process that was killed")
+    resumed = train(*command, tmp_path / "part")
+    assert f"mel 16k 128: {left} clips" in resumed.stderr
+    np.testing.assert_array_equal(np.load(part), np.load(whole))
+    np.testing.assert_array_equal(np.load(states), np.load(whole.with_name("16k-128.clips.npy")))
+
+
+def children(pid: int) -> list[int]:
+    """Processes that a process started, where /proc tells."""
+    tasks = Path(f"/proc/{pid}/task")
+    return [int(child) for task in tasks.glob("*/children") for child in task.read_text().split()]
+
+
+def test_a_full_disk_is_said_before_the_work(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
+    with pytest.raises(DataError, match=r"12k-48\.npy: needs 0\.0 GB, and 0\.0 GB are free on its disk"):
+        mel_power(read(data), Config(), tmp_path)

@@ -1,3 +1,4 @@
+import json
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -6,8 +7,11 @@ import numpy as np
 import pytest
 
 from train.datasets import read
-from train.datasets.mtat import TAGS
+from train.datasets.mtat import BROKEN, TAGS, top_tags
 from train.errors import DataError
+from train.published import CLIPS
+
+STUDY = Path(__file__).parents[3] / "shared" / "study" / "mtat"
 
 
 def test_clips_are_split_by_folder(data: Path) -> None:
@@ -87,3 +91,84 @@ def test_no_data_set_at_all(tmp_path: Path) -> None:
         DataError, match=r"no data set: it should hold annotations_final\.csv and MP3 folders 0 to f"
     ):
         read(tmp_path)
+
+
+def test_missing_clips_are_counted_and_listed(broken: Path) -> None:
+    (broken / "0" / "clip-0.mp3").unlink()
+    (broken / "c" / "clip-13.mp3").unlink()
+    dataset = read(broken, "soft")
+    assert dataset.left_out == {"0/clip-0.mp3": "missing", "c/clip-13.mp3": "missing"}
+    assert dataset.listed == {"train": 12, "valid": 5, "test": 7}
+    assert len(dataset.paths) == len(dataset.truth) == len(dataset.target) == len(dataset.split) == 22
+    np.testing.assert_array_equal(dataset.truth, np.delete(read_all(broken), (0, 13), axis=0))
+
+
+def read_all(root: Path) -> np.ndarray:
+    """The annotations, read another way."""
+    cells = np.genfromtxt(root / "annotations_final.csv", dtype=str, delimiter="\t", skip_header=1)
+    return np.asarray(cells[:, 1:51] == '"1"')
+
+
+def test_audio_may_lie_elsewhere(data: Path, tmp_path: Path) -> None:
+    for name in ("annotations_final.csv", "soft_labels.csv"):
+        shutil.copy(data / name, tmp_path)
+    dataset = read(tmp_path, audio=f"{data.as_posix()}/{{path}}")
+    assert len(dataset.paths) == 24
+    with pytest.raises(DataError, match="none of its 24 clips has a file"):
+        read(tmp_path)
+
+
+def write_magnatagatune(root: Path, truth: dict[str, list[float]]) -> None:
+    """The official file's 188 columns and 25,863 rows, as far as they are known, and empty MP3s."""
+    others = [f"other {i}" for i in range(138)]
+    columns = [*others[:70], *sorted(TAGS), *others[70:]]
+    with (root / "annotations_final.csv").open("w") as file:
+        file.write("\t".join(f'"{name}"' for name in ("clip_id", *columns, "mp3_path")) + "\n")
+        for line in (STUDY / "index_mtt.tsv").read_text().splitlines():
+            clip, path = line.split("\t")
+            labels = dict(zip(TAGS, truth.get(clip, [0.0] * 50), strict=True))
+            cells = "\t".join(f'"{int(labels.get(name, 0))}"' for name in columns)
+            file.write(f'"{clip}"\t{cells}\t"{path}"\n')
+            (root / path).parent.mkdir(exist_ok=True)
+            (root / path).touch()
+
+
+@pytest.mark.skipif(not STUDY.is_dir(), reason="MagnaTagATune's index is not here")
+def test_the_real_index(tmp_path: Path) -> None:
+    """The annotations of the training split are not here: they stand as 0."""
+    truth: dict[str, list[float]] = {}
+    for name in ("val_gt_mtt.tsv", "test_gt_mtt.tsv"):
+        for line in (STUDY / name).read_text().splitlines():
+            clip, labels = line.split("\t")
+            truth[clip] = json.loads(labels)
+    write_magnatagatune(tmp_path, truth)
+    dataset = read(tmp_path)
+    assert dataset.listed == CLIPS["mtat"]
+    assert dataset.left_out == dict.fromkeys(BROKEN, "known to be broken")
+    assert Counter(dataset.split.tolist()) == {"train": 18706, "valid": 1825, "test": 5329}
+    assert dataset.notes == ()
+    count = dict(zip(TAGS, dataset.truth[dataset.split == "test"].sum(axis=0).tolist(), strict=True))
+    assert (count["guitar"], count["classical"], count["choral"]) == (875, 699, 131)
+    everything = dataset.truth[dataset.split != "train"].sum(axis=0)
+    np.testing.assert_array_equal(everything, np.sum(list(truth.values()), axis=0))
+
+
+def test_the_most_frequent_tags_are_derived() -> None:
+    """In the official file they come out as the known list, in its order, wherever their columns stand."""
+    columns = sorted(TAGS) + [f"other {i}" for i in range(138)]
+    annotations = np.zeros((400, 188), np.float32)
+    for rank, tag in enumerate(TAGS):
+        annotations[: 300 - 5 * rank, columns.index(tag)] = 1
+    annotations[:40, 50:] = 1
+    assert top_tags(columns, annotations) == TAGS
+
+
+def test_other_frequent_tags_are_said(broken: Path) -> None:
+    path = broken / "annotations_final.csv"
+    header, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([f'{header}\t"bagpipe"', *(f'{row}\t"1"' for row in rows)]))
+    dataset = read(broken)
+    assert len(dataset.notes) == 1
+    assert "not those of MagnaTagATune: bagpipe instead of " in dataset.notes[0]
+    assert dataset.tags == TAGS
+    np.testing.assert_array_equal(dataset.truth, read_all(broken))
