@@ -104,11 +104,13 @@ def fit(
     """Train one configuration, or go on where an interrupted run stopped; torchrun shares the work."""
     from train.datasets import read
     from train.fit import fit as run_fit
+    from train.runs import alone
 
     wanted = Config.parse(config)
     chosen = replace(_recipe(recipe, epochs, augment), seed=seed)
     run = work / wanted.name / f"seed-{seed}"
-    run_fit(wanted, read(data, chosen.labels, audio), cache, run, chosen, device)
+    with alone(run):
+        run_fit(wanted, read(data, chosen.labels, audio), cache, run, chosen, device)
     typer.echo(run)
 
 

@@ -1,5 +1,6 @@
 """Where progress and warnings go, so that results alone are on stdout."""
 
+import os
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -8,7 +9,8 @@ from rich.progress import track
 
 Item = TypeVar("Item")
 
-_stderr = Console(stderr=True)
+_stderr = Console(stderr=True, quiet=os.environ.get("RANK", "0") != "0")
+"""Of the processes that torchrun starts, the first one speaks."""
 
 
 def progress(items: Iterable[Item], description: str, total: int | None = None) -> Iterable[Item]:

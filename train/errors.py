@@ -9,3 +9,7 @@ class DataError(AutotagError, ValueError):
 
 class RunError(AutotagError, RuntimeError):
     """A training run cannot be continued, evaluated or exported."""
+
+
+class RunBusy(RunError):
+    """Another process is at this training run."""

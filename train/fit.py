@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -65,10 +65,16 @@ SEGMENTS = 16
 
 
 class Clips(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
-    """Training clips, read from the memory-mapped cache a batch at a time."""
+    """Training clips, read from the memory-mapped cache a batch at a time; the map travels by its name."""
 
     def __init__(self, power: Array, rows: NDArray[np.intp], hop: int, target: NDArray[np.float32]) -> None:
         self.power, self.rows, self.hop, self.target = power, rows, hop, target
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"power": cast(Any, self.power).filename}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, power=np.load(state["power"], mmap_mode="r"))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -111,13 +117,16 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
     sampler: DistributedSampler[tuple[Tensor, Tensor]] = DistributedSampler(
         clips, ranks, rank, seed=recipe.seed
     )
+    workers = 0 if device.type == "cpu" else min(8, usable_cores())
     loader = DataLoader(
         clips,
         batch_size=max(1, recipe.batch // ranks),
         sampler=sampler,
         collate_fn=_as_it_is,
-        num_workers=0 if device.type == "cpu" else min(8, usable_cores()),
-        pin_memory=device.type != "cpu",
+        num_workers=workers,
+        multiprocessing_context="spawn" if workers else None,  # never fork: other threads may hold locks
+        persistent_workers=workers > 0,
+        pin_memory=workers > 0,
     )
     optimizer = torch.optim.Adam(model.parameters(), recipe.rate)
     schedule: torch.optim.lr_scheduler.LRScheduler

@@ -10,13 +10,38 @@ NAME.fp32.onnx   what `train study` and `train export` make of it
 """
 
 import json
+import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 
-from train.errors import RunError
+from train.errors import RunBusy, RunError
+
+
+@contextmanager
+def alone(run: Path) -> Iterator[None]:
+    """Keep other processes out of a run; those that torchrun starts are one.
+
+    Raises:
+        RunBusy: another process is at it.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    if os.environ.get("RANK", "0") != "0":
+        yield
+        return
+    try:
+        lock = FileLock(run / "lock").acquire(blocking=False)
+    except Timeout as error:
+        raise RunBusy(
+            f"{run}: another process is at this run: wait for it, or choose another seed"
+        ) from error
+    with lock:
+        yield
 
 
 def claim(run: Path, wanted: dict[str, Any]) -> None:

@@ -1,19 +1,19 @@
 """The grid of the study: every configuration and run once, shared by any number of processes."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from autotag.config import GRID, Config
 from train.architectures import cost
 from train.console import say
 from train.datasets.dataset import Dataset
-from train.errors import RunError
+from train.errors import RunBusy, RunError
 from train.export import to_fp32
 from train.fit import Recipe, fit
+from train.runs import alone
 
 
 def choose(arch: str, only: Iterable[str]) -> list[Config]:
@@ -42,19 +42,22 @@ def study(
     is left to it.
 
     Raises:
-        DataError, RunError: as `train.fit.fit` does.
+        DataError, RunError: as `train.fit.fit` does, and for processes that torchrun started.
     """
+    if "WORLD_SIZE" in os.environ:
+        raise RunError(
+            "'study' takes one GPU, torchrun several: start it once per GPU instead, they share the grid"
+        )
     elsewhere = []
     for seed in range(seeds):
         for config in configs:
             run = work / config.name / f"seed-{seed}"
-            run.mkdir(parents=True, exist_ok=True)
             try:
-                with FileLock(run / "lock", blocking=False):
+                with alone(run):
                     fit(config, dataset, cache, run, replace(recipe, seed=seed), device)
                     if not (run / f"{config.name}.fp32.onnx").exists():
                         to_fp32(run, dataset, cache)
-            except Timeout:
+            except RunBusy:
                 elsewhere.append(run)
     if elsewhere:
         say(f"{len(elsewhere)} runs are left to other processes: {', '.join(map(str, elsewhere))}")

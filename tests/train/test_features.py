@@ -1,3 +1,4 @@
+import pickle
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from tests.conftest import ROOT, Run
 from train.datasets import read
 from train.errors import DataError
 from train.features import bytes_per_clip, mel_power, prepare
-from train.fit import network_input
+from train.fit import Clips, network_input
 
 
 @pytest.mark.parametrize("config", [Config(hop=3), Config(log="log"), Config(sr=16000, mels=96, hop=1)])
@@ -167,3 +168,13 @@ def test_a_full_disk_is_said_before_the_work(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
     with pytest.raises(DataError, match=r"12k-48\.npy: needs 0\.0 GB, and 0\.0 GB are free on its disk"):
         mel_power(read(data), Config(), tmp_path)
+
+
+def test_training_reads_the_cache_from_other_processes(data: Path, tmp_path: Path) -> None:
+    dataset = read(data, "soft")
+    power, _ = mel_power(dataset, Config(), tmp_path)
+    clips = Clips(power, np.arange(3, 9), 10, dataset.target)
+    assert len(pickle.dumps(clips)) < 20_000, "the map itself does not travel"
+    mel, target = pickle.loads(pickle.dumps(clips)).__getitems__([5, 0])
+    np.testing.assert_array_equal(mel, power[[8, 3]][:, :, ::10])
+    np.testing.assert_array_equal(target, dataset.target[[8, 3]])

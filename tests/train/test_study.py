@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 
 from autotag.config import GRID, Config
 from autotag.model import Model
@@ -121,8 +122,6 @@ def test_processes_share_the_grid(msd: Path, cache: Path, work: Path, tmp_path: 
 
 
 def test_a_run_of_another_process_is_left_to_it(msd: Path, cache: Path, train: Run, tmp_path: Path) -> None:
-    from filelock import FileLock
-
     run = tmp_path / NAMES[0] / "seed-0"
     run.mkdir(parents=True)
     with FileLock(run / "lock"):
@@ -130,6 +129,21 @@ def test_a_run_of_another_process_is_left_to_it(msd: Path, cache: Path, train: R
     assert done.returncode == 0
     assert f"1 runs are left to other processes: {run}" in done.stderr
     assert not (run / "result.json").exists()
+
+
+def test_fit_keeps_out_of_a_run_of_another_process(msd: Path, train: Run, tmp_path: Path) -> None:
+    run = tmp_path / NAMES[0] / "seed-0"
+    run.mkdir(parents=True)
+    with FileLock(run / "lock"):
+        done = train("fit", NAMES[0], "--data", msd, "--work", tmp_path)
+    assert done.returncode == 1
+    assert f"error: {run}: another process is at this run" in done.stderr
+
+
+def test_the_grid_is_not_for_torchrun(msd: Path, train: Run) -> None:
+    done = train("study", "--data", msd, WORLD_SIZE="2", RANK="0")
+    assert done.returncode == 1
+    assert "start it once per GPU instead" in done.stderr
 
 
 def test_the_best_run_of_each_configuration_is_exported(
