@@ -39,6 +39,7 @@ def work(data: Path, cache: Path, train: Run, tmp_path_factory: pytest.TempPathF
     work = tmp_path_factory.mktemp("runs")
     run = train(*fit_command(data, cache, work))
     assert run.returncode == 0, run.stderr
+    assert "valid: 2 of 50 tags are without a positive or without a negative clip, so they have" in run.stderr
     assert run.stdout.strip() == str(work / NAME / "seed-0")
     return work
 
@@ -160,6 +161,32 @@ def test_musicnn_goes_the_same_way(data: Path, cache: Path, train: Run, autotag:
     assert {split["clips"] for split in Model(path).metadata.scores["int8"].values()} == {5, 7}
     (found,) = json.loads(autotag(SONG, "--model", path, "--format", "json").stdout)
     assert found["segments"] == 11
+
+
+def test_the_report_on_it(data: Path, work: Path, train: Run, tmp_path: Path) -> None:
+    run = train("report", work, "--out", tmp_path)
+    assert run.returncode == 0, run.stderr
+    text = (tmp_path / "report.md").read_text("utf-8")
+    assert text.startswith(f"# Not MagnaTagATune: the study on `{data.name}`, 12 / 5 / 7 clips")
+    outcome = json.loads((work / NAME / "seed-0" / "result.json").read_text())
+    assert f"| {NAME} | 1 |  | {100 * outcome['scores']['test']['roc_auc']:.2f} |  |" in text
+    assert "| needs two runs or more of both |" in text
+
+
+def test_labels_that_cannot_be_measured(data: Path, cache: Path, tmp_path: Path) -> None:
+    dataset = read(data)
+    nothing = replace(dataset, truth=np.zeros_like(dataset.truth))
+    with pytest.raises(DataError, match="no tag has both positive and negative clips in split 'valid'"):
+        fit(Config.parse(NAME), nothing, cache, tmp_path, Recipe(), "cpu")
+    all_to_train = replace(dataset, split=np.full_like(dataset.split, "train"))
+    with pytest.raises(DataError, match="24 clips to train on, 0 to validate on"):
+        fit(Config.parse(NAME), all_to_train, cache, tmp_path, Recipe(), "cpu")
+
+
+def test_a_device_that_is_not_there(data: Path, cache: Path, train: Run) -> None:
+    run = train("fit", NAME, "--data", data, "--cache", cache, "--device", "abacus")
+    assert run.returncode == 1
+    assert "error: --device abacus: " in run.stderr
 
 
 def test_a_segment_is_cut_from_anywhere() -> None:
