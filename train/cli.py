@@ -1,5 +1,6 @@
 """`python -m train`: parses, calls and prints."""
 
+import functools
 import json
 import sys
 from dataclasses import replace
@@ -11,7 +12,6 @@ import typer
 
 from autotag.config import Config
 from autotag.errors import AutotagError
-from autotag.quiet import quiet_decoders
 
 if TYPE_CHECKING:
     from train.fit import Recipe
@@ -109,8 +109,9 @@ def fit(
     wanted = Config.parse(config)
     chosen = replace(_recipe(recipe, epochs, augment), seed=seed)
     run = work / wanted.name / f"seed-{seed}"
+    dataset = read(data, chosen.labels, audio)
     with alone(run):
-        run_fit(wanted, read(data, chosen.labels, audio), cache, run, chosen, device)
+        run_fit(wanted, dataset, cache, run, chosen, device)
     typer.echo(run)
 
 
@@ -188,29 +189,32 @@ def export(
 ) -> None:
     """Write a run's ONNX files, float32 and INT8, with scores of both, and INT8 into the models."""
     from train.datasets import read
-    from train.export import Words, best_runs
+    from train.export import Words, best_runs, is_published
     from train.export import export as run_export
     from train.runs import asked
 
     if (run is None) == (not everything):
         raise typer.BadParameter("name one RUN, or use --all")
     words = Words(dataset, label_source, licence)
+    read_once = functools.cache(read)
     for folder in best_runs(work) if run is None else [run]:
-        clips = read(**asked(folder)["data"])
+        clips = read_once(**asked(folder)["data"])
+        if run is None and is_published(folder, models, words):
+            continue
         typer.echo(run_export(folder, clips, cache, models, words))
 
 
 @app.command()
 def report(
-    runs: Annotated[Path, typer.Argument(help="Folder of the runs, such as runs.")],
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs, one for each data set.")],
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the report.", show_default="the folder of the runs")
+        Path | None, typer.Option(help="Folder for the report.", show_default="the first folder of runs")
     ] = None,
 ) -> None:
     """Write the report on all complete runs: Figure 1, Tables 4 and 5, costs, and the conclusions."""
     from train.report import report as write_report
 
-    typer.echo(write_report(runs, out or runs))
+    typer.echo(write_report(runs, out or runs[0]))
 
 
 def _recipe(name: RecipeName, epochs: int | None, augment: bool | None) -> "Recipe":
@@ -225,7 +229,6 @@ def _recipe(name: RecipeName, epochs: int | None, augment: bool | None) -> "Reci
 
 
 def main() -> None:
-    quiet_decoders()
     try:
         app()
     except AutotagError as error:

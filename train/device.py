@@ -1,19 +1,22 @@
 """The device that this process trains on, and the others that train the same network with it."""
 
+import atexit
 import os
 import platform
 import time
+from datetime import timedelta
 
 import torch
 from torch import distributed
 
+from autotag.model import usable_cores
 from train.errors import RunError
 
 
 def join(name: str) -> tuple[torch.device, int, int]:
     """The device `name`, this process's rank, and how many processes torchrun started.
 
-    Under torchrun each process takes its own GPU, and all of them meet here.
+    Under torchrun the processes meet here, and for `cuda` each takes a GPU of its own.
 
     Raises:
         RunError: there is no such device.
@@ -32,8 +35,18 @@ def join(name: str) -> tuple[torch.device, int, int]:
             f"--device {name}: {str(error).splitlines()[0]}: use cpu, or cuda with a GPU"
         ) from error
     if ranks > 1 and not distributed.is_initialized():
-        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        # The others wait while the first one validates, or fills the cache.
+        backend = "nccl" if device.type == "cuda" else "gloo"
+        distributed.init_process_group(backend, timeout=timedelta(hours=24))
+        atexit.register(distributed.destroy_process_group)
     return device, rank, ranks
+
+
+def readers(device: torch.device) -> int:
+    """Processes that read the cache for one that trains: the CPU has no time to lose on them."""
+    if device.type == "cpu":
+        return 0
+    return min(8, max(1, usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", 1))))
 
 
 def describe(device: torch.device) -> str:

@@ -28,7 +28,8 @@ from train.datasets.dataset import Dataset
 from train.errors import RunError
 from train.evaluate import evaluate_split
 from train.features import mel_power
-from train.runs import all_results, result
+from train.locks import locked
+from train.runs import all_results, result, write
 
 CALIBRATION = 128
 """Training clips, at most, that the INT8 ranges are read from."""
@@ -51,6 +52,11 @@ class Words:
     label_source: str | None = None
     licence: str = "not stated"
 
+    def describe(self, metadata: Metadata) -> Metadata:
+        """The metadata with these words."""
+        dataset, label_source = self.dataset or metadata.dataset, self.label_source or metadata.label_source
+        return replace(metadata, dataset=dataset, label_source=label_source, licence=self.licence)
+
 
 class Scorer(nn.Module):
     """A network as it is used: mel to scores in 0..1 and the embedding."""
@@ -64,7 +70,7 @@ class Scorer(nn.Module):
         return logits.sigmoid(), embedding
 
 
-def to_fp32(run: Path, dataset: Dataset, cache: Path, words: Words = Words()) -> Path:
+def to_fp32(run: Path, dataset: Dataset, cache: Path) -> Path:
     """Write the best epoch of a complete run as ONNX in float32, with metadata, into the run's folder.
 
     Raises:
@@ -81,15 +87,15 @@ def to_fp32(run: Path, dataset: Dataset, cache: Path, words: Words = Words()) ->
         config=config,
         frames=config.frames,
         tags=dataset.tags,
-        dataset=words.dataset or dataset.root.resolve().name,
-        label_source=words.label_source or outcome["recipe"]["labels"],
+        dataset=dataset.root.resolve().name,
+        label_source=outcome["recipe"]["labels"],
         split=dataset.rule,
         precision="fp32",
         scores={"fp32": outcome["scores"]},
         gmac=outcome["gmac"],
         parameters=outcome["parameters"],
         commit=outcome["commit"],
-        licence=words.licence,
+        licence=Words.licence,
     )
     path = run / f"{config.name}.fp32.onnx"
     part = path.with_suffix(".part")
@@ -113,8 +119,8 @@ def export(run: Path, dataset: Dataset, cache: Path, models: Path, words: Words)
     """
     if (models / MANIFEST).exists():
         manifest(models)  # fails now if it would fail after all the work
-    fp32 = to_fp32(run, dataset, cache, words)
-    metadata = Model(fp32).metadata
+    fp32 = to_fp32(run, dataset, cache)
+    metadata = words.describe(Model(fp32).metadata)
     int8 = run / f"{metadata.config.name}.int8.onnx"
     quantize(fp32, int8, _excerpts(dataset, metadata.config, cache, CALIBRATION))
     describe(int8, replace(metadata, precision="int8"))
@@ -226,24 +232,43 @@ def describe(path: Path, metadata: Metadata) -> None:
     """Write the metadata into an ONNX file, in place of what stood there."""
     model = onnx.load(path)
     onnx.helper.set_model_props(model, {KEY: json.dumps(metadata.as_dict())})
-    onnx.save(model, path)
+    part = path.with_suffix(".described")
+    onnx.save(model, part)
+    part.replace(path)
 
 
 def publish(path: Path, models: Path) -> Path:
     """Copy a model into a folder of models, and its metadata, size and sha256 into the manifest there."""
     metadata = Model(path).metadata
     target, listing = models / f"{metadata.name}.onnx", models / MANIFEST
-    entries: dict[str, Any] = json.loads(listing.read_text("utf-8")) if listing.exists() else {}
     data = path.read_bytes()
-    entries[metadata.name] = metadata.as_dict() | {
-        "file": target.name,
-        "bytes": len(data),
-        "sha256": hashlib.sha256(data).hexdigest(),
-    }
-    models.mkdir(parents=True, exist_ok=True)
-    part = models / f"{metadata.name}.part"
-    part.write_bytes(data)
-    part.replace(target)
-    part.write_text(json.dumps(dict(sorted(entries.items())), indent=1) + "\n", "utf-8")
-    part.replace(listing)
+    with locked(
+        models.parent / f"{models.name}.lock", f"{models}: another process adds a model: waiting for it"
+    ):
+        entries: dict[str, Any] = json.loads(listing.read_text("utf-8")) if listing.exists() else {}
+        entries[metadata.name] = metadata.as_dict() | {
+            "file": target.name,
+            "bytes": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
+        models.mkdir(parents=True, exist_ok=True)
+        part = models / f"{metadata.name}.part"
+        part.write_bytes(data)
+        part.replace(target)
+        write(listing, json.dumps(dict(sorted(entries.items())), indent=1) + "\n")
     return target
+
+
+def is_published(run: Path, models: Path, words: Words) -> bool:
+    """Whether `models` lists the INT8 file of a run as it is, described by the same words."""
+    name = run.resolve().parent.name
+    file = run / f"{name}.int8.onnx"
+    if not file.exists() or not (models / MANIFEST).exists():
+        return False
+    if file.stat().st_mtime_ns < (run / "best.pt").stat().st_mtime_ns:
+        return False
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    return any(
+        entry.sha256 == sha256 and words.describe(entry.metadata) == entry.metadata
+        for entry in manifest(models)
+    )

@@ -6,6 +6,7 @@ from statistics import mean, stdev
 from typing import Any
 
 import matplotlib
+from matplotlib.figure import Figure
 
 from autotag.config import RATES, RESOLUTIONS, Config
 from train.architectures import cost
@@ -24,13 +25,12 @@ def figure_1(results: Results, path: Path) -> None:
 
     Points are means over runs, bars standard deviations. `path` ends in `.svg` or `.png`.
     """
-    from matplotlib import pyplot
-
     resolutions = RESOLUTIONS["vgg"]
     with matplotlib.rc_context(
         {"backend": "agg", "svg.hashsalt": "1", "svg.fonttype": "none", "font.size": 9}
     ):
-        figure, panels = pyplot.subplots(5, 1, figsize=(8, 12), sharex=True, layout="constrained")
+        figure = Figure(figsize=(8, 12), layout="constrained")
+        panels = figure.subplots(5, 1, sharex=True)
         for panel, (metric, sr) in zip(panels, product(METRICS, RATES), strict=False):
             panel.set_ylabel(f"{METRICS[metric]}, {sr // 1000} kHz (%)")
             for log, (colour, marker, shift) in SCALES.items():
@@ -62,7 +62,6 @@ def figure_1(results: Results, path: Path) -> None:
         for panel in panels:
             panel.grid(alpha=0.3)
         figure.savefig(path, dpi=100, metadata={"Date": None} if path.suffix == ".svg" else None)
-        pyplot.close(figure)
 
 
 def percent(runs: list[dict[str, Any]], metric: str) -> list[float]:

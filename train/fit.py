@@ -1,6 +1,8 @@
 """Train one configuration: a loop that reads top to bottom, resumes exactly, selects on validation."""
 
 import json
+import math
+import os
 import time
 import warnings
 from collections.abc import Sequence
@@ -11,22 +13,21 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_logits
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler
 
 from autotag.config import Config
 from autotag.mel import Array
-from autotag.model import usable_cores
 from autotag.segments import segments
 from train import runs
 from train.architectures import build, cost
 from train.augment import augment
 from train.console import progress, say
 from train.datasets.dataset import Dataset
-from train.device import describe, join, peak
-from train.errors import DataError
+from train.device import describe, join, peak, readers
+from train.errors import DataError, RunError
 from train.features import bytes_per_clip, mel_power
 from train.metrics import evaluate
 
@@ -92,43 +93,54 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
     Under torchrun the processes train one network together, each on its share of every batch.
 
     Raises:
-        DataError: the data set has no clips to train or validate on.
-        RunError: the folder holds a run of another recipe or data set, or there is no such device.
+        DataError: the data set has no clips to train, validate or test on, or they have no AUC.
+        RunError: the folder holds a run of another recipe or other clips, there is no such device, or the
+            loss is not finite.
     """
     device, rank, ranks = join(device_name)
+    if recipe.batch % ranks or recipe.batch // ranks < 2:
+        raise RunError(f"a batch of {recipe.batch} clips cannot be shared by {ranks} processes, 2 clips each")
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     warnings.filterwarnings("ignore", "max_pool2d_with_indices_backward")  # our windows never overlap
-    if rank == 0:
-        asked = {"config": config.name, "data": dataset.origin, "recipe": asdict(recipe)}
-        runs.claim(run, asked)
-    if runs.result(run):
-        return
-    code = runs.commit()
+    first = os.environ.get("LOCAL_RANK", "0") == "0"  # of its machine, which fills the cache for the others
+    if not first:
+        distributed.barrier()
     power, usable = mel_power(dataset, config, cache)
+    if not usable.all():
+        say(f"{(~usable).sum()} of {len(usable)} clips are left out: 'python -m train prepare' lists them")
     rows = {split: np.flatnonzero(usable & (dataset.split == split)) for split in ("train", "valid", "test")}
     undefined = _check(dataset, rows)
+    if rank == 0:
+        asked = {"config": config.name, "data": dataset.origin, "recipe": asdict(recipe)}
+        runs.claim(run, asked | {"clips": dataset.fingerprint(usable)})
+    if first and ranks > 1:
+        distributed.barrier()
+    if runs.result(run):
+        (run / "last.pt").unlink(missing_ok=True)
+        return
+    code = runs.commit()
 
     torch.manual_seed(recipe.seed)
     network = build(config, len(dataset.tags)).to(device)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    model = DistributedDataParallel(network) if ranks > 1 else network
+    optimizer = torch.optim.Adam(network.parameters(), recipe.rate)
     clips = Clips(power, rows["train"], config.hop, dataset.target)
     sampler: DistributedSampler[tuple[Tensor, Tensor]] = DistributedSampler(
-        clips, ranks, rank, seed=recipe.seed
-    )
-    workers = 0 if device.type == "cpu" else min(8, usable_cores())
+        clips, ranks, rank, seed=1000 * recipe.seed
+    )  # which adds the epoch
+    workers = readers(device)
     loader = DataLoader(
         clips,
-        batch_size=max(1, recipe.batch // ranks),
+        batch_size=recipe.batch // ranks,
         sampler=sampler,
+        generator=torch.Generator(),  # its own: it draws at other times in a resumed run
         collate_fn=_as_it_is,
         num_workers=workers,
         multiprocessing_context="spawn" if workers else None,  # never fork: other threads may hold locks
         persistent_workers=workers > 0,
-        pin_memory=workers > 0,
+        pin_memory=device.type == "cuda",
     )
-    optimizer = torch.optim.Adam(model.parameters(), recipe.rate)
     schedule: torch.optim.lr_scheduler.LRScheduler
     if recipe.one_cycle:
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, recipe.epochs * len(loader))
@@ -136,11 +148,19 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
         schedule = torch.optim.lr_scheduler.ConstantLR(optimizer, 1)
     history: list[dict[str, Any]] = []
     if (run / "last.pt").exists():
-        last = torch.load(run / "last.pt", map_location=device)
+        last = torch.load(run / "last.pt", map_location="cpu")
         network.load_state_dict(last["model"])
         optimizer.load_state_dict(last["optimizer"])
         schedule.load_state_dict(last["schedule"])
         history = last["history"]
+    model = DistributedDataParallel(network) if ranks > 1 else network
+    if ranks > 1:
+        epochs: list[Any] = [None] * ranks
+        distributed.all_gather_object(epochs, len(history))
+        if len(set(epochs)) > 1:
+            raise RunError(
+                f"{run}: the processes find {epochs} epochs there: --work must be one shared folder"
+            )
 
     for epoch in range(len(history), recipe.epochs):
         started = time.perf_counter()
@@ -167,6 +187,8 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
             losses.append(loss.detach())
         train_loss = float(torch.stack(losses).mean())
         seconds = time.perf_counter() - started
+        if not math.isfinite(train_loss):
+            raise RunError(f"{run}: the loss of epoch {epoch + 1} is {train_loss}")
 
         if rank == 0:
             scores = predict(network, power, rows["valid"], config, device)
@@ -215,7 +237,6 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
             "scores": {
                 name: evaluate(dataset.truth[rows[name]], dataset.target[rows[name]], scores[split == name])
                 for name in ("valid", "test")
-                if len(rows[name])
             },
             "gmac": round(macs / 1e9, 4),
             "parameters": parameters,
@@ -223,7 +244,7 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
             "seconds": round(seconds, 1),
             "clips_per_second": round(recipe.epochs * len(rows["train"]) / seconds, 2),
             "device": describe(device) + (f", {ranks} of them" if ranks > 1 else ""),
-            "peak_gmac_per_second": round(peak(device)),
+            "peak_gmac_per_second": round(ranks * peak(device)),
             "commit": best["commit"],
         }
         runs.write(run / "result.json", json.dumps(outcome, indent=1))
@@ -268,16 +289,14 @@ def predict(
 
 def _check(dataset: Dataset, rows: dict[str, NDArray[np.intp]]) -> dict[str, list[str]]:
     """Say which tags have no AUC in which split; fail now if training would fail later."""
-    if len(rows["train"]) < 2 or not len(rows["valid"]):
-        raise DataError(
-            f"{dataset.root}: {len(rows['train'])} clips to train on, {len(rows['valid'])} to validate on: "
-            "both are needed"
-        )
+    if min(len(found) for found in rows.values()) < 2:
+        counts = " / ".join(str(len(found)) for found in rows.values())
+        raise DataError(f"{dataset.root}: {counts} clips to train / validate / test on: all are needed")
     undefined = {split: list(dataset.undefined(rows[split])) for split in ("valid", "test")}
     for split, tags in undefined.items():
-        if len(rows[split]) and len(tags) == len(dataset.tags):
+        if len(tags) == len(dataset.tags):
             raise DataError(f"{dataset.root}: no tag has both positive and negative clips in split {split!r}")
-        if len(rows[split]) and tags:
+        if tags:
             say(
                 f"{split}: {len(tags)} of {len(dataset.tags)} tags are without a positive or without a "
                 f"negative clip, so they have no AUC and the mean is over the others: {', '.join(tags)}"

@@ -6,7 +6,7 @@ Million Song Dataset.
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Any, cast
@@ -17,65 +17,101 @@ from autotag.config import GRID, RESOLUTIONS, Config
 from train.architectures import cost
 from train.errors import RunError
 from train.figure import METRICS, Results, figure_1, percent
-from train.published import CLIPS, NAMES, SCORES, Published
+from train.fit import RECIPES
+from train.published import LISTED, NAMES, SCORES, USED, Published
 from train.runs import all_results, write
 
 PASSES = 3
 """Multiply-accumulates of a training step, in forward passes: forward, and backward to input and weights."""
 
 
-def report(work: Path, out: Path) -> Path:
-    """Write `report.md`, `figure-1.svg` and `figure-1.png` on the complete runs under `work`.
+def report(works: list[Path], out: Path) -> Path:
+    """Write `report.md`, `figure-1.svg` and `figure-1.png` on the complete runs under the folders `works`.
 
     Raises:
-        RunError: there is no complete run, or runs of several data sets or recipes stand side by side.
+        RunError: a folder has no complete run, or two data sets of one kind, or two recipes, are among them.
     """
-    results = collect(work)
+    studies = collect(works)
     out.mkdir(parents=True, exist_ok=True)
     for ending in ("svg", "png"):
-        figure_1(results, out / f"figure-1.{ending}")
-    write(out / "report.md", "\n".join(_lines(results)) + "\n")
+        figure_1(studies.get("mtat", {}), out / f"figure-1.{ending}")
+    write(out / "report.md", "\n".join(_lines(studies)) + "\n")
     return out / "report.md"
 
 
-def collect(work: Path) -> Results:
-    """The complete runs under `work`, by configuration in the order of the grid."""
-    found: defaultdict[Config, list[dict[str, Any]]] = defaultdict(list)
-    kinds: dict[str, Path] = {}
-    for run, outcome in all_results(work).items():
-        found[Config.parse(outcome["config"])].append(outcome)
-        recipe = {key: value for key, value in outcome["recipe"].items() if key != "seed"}
-        kinds.setdefault(repr((outcome["dataset"], outcome["clips"], recipe)), run)
-    if len(kinds) > 1:
-        one, other, *_ = kinds.values()
-        raise RunError(
-            f"{work}: {one} and {other} differ in data set or recipe: a report is on one of each, so give "
-            "them --work folders of their own"
-        )
-    return {config: found[config] for config in GRID if config in found}
+def collect(works: list[Path]) -> dict[str, Results]:
+    """The complete runs under some folders: by kind of data set, by configuration in the grid's order."""
+    found: dict[str, defaultdict[Config, list[dict[str, Any]]]] = {}
+    seen: dict[str, tuple[object, Path]] = {}
+    for run, outcome in (item for work in works for item in all_results(work).items()):
+        kind = outcome["dataset"]["kind"]
+        study = (outcome["dataset"], outcome["clips"], _recipe(outcome))
+        other, where = seen.setdefault(kind, (study, run))
+        if other != study:
+            raise RunError(
+                f"{where} and {run} differ in data set or recipe: a report is on one of each, so give them "
+                "--work folders of their own"
+            )
+        found.setdefault(kind, defaultdict(list))[Config.parse(outcome["config"])].append(outcome)
+    return {kind: {config: runs[config] for config in GRID if config in runs} for kind, runs in found.items()}
 
 
-def _lines(results: Results) -> Iterator[str]:
-    first = next(iter(results.values()))[0]
-    kind = first["dataset"]["kind"]
-    genuine = first["listed"] == CLIPS[kind]
-    clips = " / ".join(f"{first['clips'][split]:,}" for split in ("train", "valid", "test"))
-    recipe = {key: value for key, value in first["recipe"].items() if key != "seed"}
-    runs = [run for group in results.values() for run in group]
-
-    if genuine:
-        yield f"# The study on {NAMES[kind]}"
-    else:
-        yield f"# Not {NAMES[kind]}: the study on `{first['dataset']['name']}`, {clips} clips"
+def _lines(studies: dict[str, Results]) -> Iterator[str]:
+    yield "# " + "; ".join(_title(_first(results)) for results in studies.values())
+    for results in studies.values():
         yield ""
-        yield (
-            f"**This data set only has the layout of {NAMES[kind]}, which lists "
-            f"{' / '.join(f'{n:,}' for n in CLIPS[kind].values())} clips. Its scores do not compare with the "
-            "published ones, which stand beside them for their order alone.**"
-        )
+        yield from _about(results)
+    mtat, msd = studies.get("mtat", {}), studies.get("msd", {})
+    yield from ("", "## Figure 1: VGG-CNN on MagnaTagATune", "")
+    yield from ("![ROC AUC, PR AUC and GMAC by resolution](figure-1.svg)", "")
+    yield from _scores(mtat, "vgg", "mtat")
+    yield from ("", "## Table 4: MUSICNN on MagnaTagATune", "")
+    yield from _scores(mtat, "musicnn", "mtat")
+    yield from ("", "## Table 5: the Million Song Dataset", "")
+    yield from _scores(msd, "vgg", "msd")
     yield ""
-    yield f"- Clips to train on / validate on / test on: {clips}; listed: {_words(first['listed'])}."
-    yield f"- {len(runs)} runs of {len(results)} of {len(GRID)} configurations; {_words(recipe)}."
+    yield from _scores(msd, "musicnn", "msd")
+    for title, lines in (
+        ("What the study concludes, here", _conclusions),
+        ("48 bands against 96: independent-samples t-test", _t_tests),
+        ("Cost", _costs),
+        ("The whole study from these figures", _estimate),
+    ):
+        for results in studies.values():
+            where = f": {_title(_first(results))}" if len(studies) > 1 else ""
+            yield from ("", f"## {title}{where}", "")
+            yield from lines(results)
+
+
+def _title(run: dict[str, Any]) -> str:
+    """Which data it is, and that it is not what it looks like, or not all of it."""
+    kind = run["dataset"]["kind"]
+    clips = " / ".join(f"{run['clips'][split]:,}" for split in ("train", "valid", "test"))
+    if run["clips"] == USED[kind]:
+        return f"The study on {NAMES[kind]}"
+    if run["listed"] == LISTED[kind]:
+        return f"A part of {NAMES[kind]}: the study on {clips} clips"
+    return f"Not {NAMES[kind]}: the study on `{run['dataset']['name']}`, {clips} clips"
+
+
+def _about(results: Results) -> Iterator[str]:
+    first = _first(results)
+    kind = first["dataset"]["kind"]
+    runs = [run for group in results.values() for run in group]
+    if first["clips"] != USED[kind]:
+        yield (
+            f"**The study used other clips, of {NAMES[kind]}: {_words(USED[kind])}. "
+            "The differences to the published ones say nothing of a reproduction.**"
+        )
+        yield ""
+    whose = (
+        "the study's"
+        if _recipe(first) == _recipe({"recipe": asdict(RECIPES["study"])})
+        else "not the study's"
+    )
+    yield f"- Clips: {_words(first['clips'])}; listed: {_words(first['listed'])}."
+    yield f"- {len(runs)} runs of {len(results)} of {len(GRID)} configurations."
+    yield f"- Recipe ({whose}): {_words(_recipe(first))}."
     yield (
         "- Scores are those of the test split, in percent, at the epoch with the lowest validation loss; "
         "± is the standard deviation over runs."
@@ -89,25 +125,16 @@ def _lines(results: Results) -> Iterator[str]:
     yield f"- Device: {'; '.join(sorted({run['device'] for run in runs}))}."
     yield f"- Code: {', '.join(sorted({run['commit'] for run in runs}))}."
 
-    yield from ("", "## Figure 1: VGG-CNN", "", "![ROC AUC, PR AUC and GMAC by resolution](figure-1.svg)", "")
-    yield from _scores(results if kind == "mtat" else {}, "vgg", "mtat", genuine)
-    yield from ("", "## Table 4: MUSICNN on MagnaTagATune", "")
-    yield from _scores(results if kind == "mtat" else {}, "musicnn", "mtat", genuine)
-    yield from ("", "## Table 5: the Million Song Dataset", "")
-    for arch in RESOLUTIONS:
-        yield from _scores(results if kind == "msd" else {}, arch, "msd", genuine)
-        yield ""
-    yield from ("## What the study concludes, here", "")
-    yield from _conclusions(results)
-    yield from ("", "## 48 bands against 96: independent-samples t-test", "")
-    yield from _t_tests(results)
-    yield from ("", "## Cost", "")
-    yield from _costs(results)
-    yield from ("", "## The whole study from these figures", "")
-    yield from _estimate(results)
+
+def _first(results: Results) -> dict[str, Any]:
+    return next(iter(results.values()))[0]
 
 
-def _scores(results: Results, arch: str, kind: str, genuine: bool) -> Iterator[str]:
+def _recipe(run: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in run["recipe"].items() if key != "seed"}
+
+
+def _scores(results: Results, arch: str, kind: str) -> Iterator[str]:
     """Published value, ours and the difference, for what was run or published."""
     yield from _table("configuration", "runs", *(f"{m} {w}" for m in METRICS.values() for w in _CELLS))
     for config in GRID:
@@ -124,9 +151,6 @@ def _scores(results: Results, arch: str, kind: str, genuine: bool) -> Iterator[s
                 f"{mean(ours) - getattr(published, metric):+.2f}" if ours and published else "",
             ]
         yield _row(config.name, len(runs), *cells)
-    if results and not genuine:
-        yield ""
-        yield "The differences are between different data sets: they say nothing of a reproduction."
 
 
 _CELLS = ("published", "here", "difference")
@@ -193,28 +217,32 @@ def _costs(results: Results) -> Iterator[str]:
 
 
 def _estimate(results: Results) -> Iterator[str]:
-    clips = CLIPS["mtat"]["train"] * 13
-    work = {
-        arch: seeds * PASSES * clips * sum(cost(config)[0] for config in GRID if config.arch == arch)
-        for arch, seeds in (("vgg", 3), ("musicnn", 1))
-    }
+    """Hours for 264 runs of VGG-CNN and 12 of MUSICNN on MagnaTagATune."""
+    clips = 13 * USED["mtat"]["train"]
+    work = {config: PASSES * clips * cost(config)[0] * (3 if config.arch == "vgg" else 1) for config in GRID}
     yield (
-        "264 runs of VGG-CNN and 12 of MUSICNN, 13 epochs of MagnaTagATune's 18,709 clips each, are "
-        f"{work['vgg'] / 1e18:.2f} and {work['musicnn'] / 1e18:.2f} times 10^18 multiply-accumulates."
+        "On MagnaTagATune, 13 epochs each, 264 runs of VGG-CNN and 12 of MUSICNN are "
+        f"{sum(work[c] for c in GRID if c.arch == 'vgg') / 1e18:.2f} and "
+        f"{sum(work[c] for c in GRID if c.arch == 'musicnn') / 1e18:.2f} times 10^18 multiply-accumulates."
     )
     yield ""
     yield from _table("at a rate of", "VGG-CNN", "MUSICNN")
+    rates = {config: median(_gmac_per_second(run) for run in runs) for config, runs in results.items()}
+    cells = []
     for arch in RESOLUTIONS:
-        rates = [
-            _gmac_per_second(run) for config, runs in results.items() for run in runs if config.arch == arch
-        ]
-        if rates:
-            rate = median(rates)
-            cells = [f"{work[a] / rate / 3.6e12:,.0f} h" if a == arch else "" for a in RESOLUTIONS]
-            yield _row(f"{rate / 1000:.2f} TMAC/s, the median here for {arch}", *cells)
+        known = [rate for config, rate in rates.items() if config.arch == arch]
+        hours = (
+            sum(work[c] / rates.get(c, median(known)) / 3.6e12 for c in GRID if c.arch == arch)
+            if known
+            else 0
+        )
+        cells.append(f"{hours:,.0f} h" if known else "")
+    yield _row("what each configuration reached here, or the median where it was not run", *cells)
     for rate in (10, 50, 100):
-        cells = [f"{work[arch] / rate / 3.6e15:,.1f} h" for arch in RESOLUTIONS]
-        yield _row(f"{rate} TMAC/s, sustained by a GPU (assumed, not measured)", *cells)
+        hours_at = [sum(work[c] for c in GRID if c.arch == arch) / rate / 3.6e15 for arch in RESOLUTIONS]
+        yield _row(
+            f"{rate} TMAC/s, assumed of a GPU, not measured", *(f"{hours:,.1f} h" for hours in hours_at)
+        )
 
 
 def _pairs(results: Results, **change: tuple[int, int]) -> list[tuple[Config, Config]]:

@@ -24,8 +24,8 @@ from train.errors import RunBusy, RunError
 
 
 @contextmanager
-def alone(run: Path) -> Iterator[None]:
-    """Keep other processes out of a run; those that torchrun starts are one.
+def alone(run: Path, wait: bool = False) -> Iterator[None]:
+    """Keep other processes out of a run, or wait for them; those that torchrun starts are one.
 
     Raises:
         RunBusy: another process is at it.
@@ -35,7 +35,7 @@ def alone(run: Path) -> Iterator[None]:
         yield
         return
     try:
-        lock = FileLock(run / "lock").acquire(blocking=False)
+        lock = FileLock(run / "lock").acquire(blocking=wait)
     except Timeout as error:
         raise RunBusy(
             f"{run}: another process is at this run: wait for it, or choose another seed"

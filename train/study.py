@@ -6,6 +6,8 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import torch
+
 from autotag.config import GRID, Config
 from train.architectures import cost
 from train.console import say
@@ -38,26 +40,35 @@ def study(
 ) -> None:
     """Train each configuration with each seed into `work/NAME/seed-N`, with an ONNX file in float32.
 
-    A run that is complete is skipped, one that was interrupted goes on, and one that another process is at
-    is left to it.
+    A run that is complete is skipped, one that was interrupted goes on, one that another process is at is
+    waited for at the end, and one that fails is said then.
 
     Raises:
-        DataError, RunError: as `train.fit.fit` does, and for processes that torchrun started.
+        DataError: as `train.fit.fit` does.
+        RunError: runs failed, or torchrun started this process.
     """
     if "WORLD_SIZE" in os.environ:
         raise RunError(
             "'study' takes one GPU, torchrun several: start it once per GPU instead, they share the grid"
         )
-    elsewhere = []
-    for seed in range(seeds):
-        for config in configs:
+    todo = [(config, seed) for seed in range(seeds) for config in configs]
+    failed = []
+    for wait in (False, True):
+        busy = []
+        for config, seed in todo:
             run = work / config.name / f"seed-{seed}"
             try:
-                with alone(run):
+                with alone(run, wait):
                     fit(config, dataset, cache, run, replace(recipe, seed=seed), device)
                     if not (run / f"{config.name}.fp32.onnx").exists():
                         to_fp32(run, dataset, cache)
             except RunBusy:
-                elsewhere.append(run)
-    if elsewhere:
-        say(f"{len(elsewhere)} runs are left to other processes: {', '.join(map(str, elsewhere))}")
+                busy.append((config, seed))
+            except (RunError, torch.OutOfMemoryError) as error:
+                say(f"{config.name} seed {seed} failed: {error}")
+                failed.append(str(run))
+        if busy:
+            say(f"waiting for {len(busy)} runs of other processes")
+        todo = busy
+    if failed:
+        raise RunError(f"{len(failed)} runs failed, the others are complete: {', '.join(failed)}")

@@ -64,3 +64,9 @@ def msd(tmp_path_factory: pytest.TempPathFactory) -> Path:
             seconds = 12 if (split, i) == ("train", 2) else 30
             soundfile.write(folder / f"{track}.mp3", music(seconds, 22050, i), 22050)
     return root
+
+
+def children(pid: int) -> list[int]:
+    """Processes that a process started, where /proc tells."""
+    tasks = Path(f"/proc/{pid}/task")
+    return [int(child) for task in tasks.glob("*/children") for child in task.read_text().split()]

@@ -1,8 +1,11 @@
+import errno
+import os
 import pickle
 import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,7 @@ from autotag.audio import decode
 from autotag.config import Config
 from autotag.mel import compress, log_mel
 from tests.conftest import ROOT, Run
+from tests.train.conftest import children
 from train.datasets import read
 from train.errors import DataError
 from train.features import bytes_per_clip, mel_power, prepare
@@ -113,11 +117,11 @@ def test_prepare_says_what_it_found(data: Path, train: Run, tmp_path: Path) -> N
     assert " a second, " in run.stderr
     assert run.stdout.splitlines() == [
         "missing: 1/clip-1.mp3",
-        "cannot be decoded, 12k-48: 4/clip-4.mp3",
-        "less than 29.1 s, repeated, 12k-48: 3/clip-3.mp3",
-        "train: 12 clips listed, 11 with a file",
-        "valid: 5 clips listed, 5 with a file",
-        "test: 7 clips listed, 7 with a file",
+        "cannot be decoded, or silent: 4/clip-4.mp3",
+        "less than 29.1 s, repeated: 3/clip-3.mp3",
+        "train: 12 clips listed, 10 to be used",
+        "valid: 5 clips listed, 5 to be used",
+        "test: 7 clips listed, 7 to be used",
         "12k-48-x2: 131136 bytes a clip, 0.003 GB in all",
         "12k-48-x1: 262272 bytes a clip, 0.006 GB in all",
     ]
@@ -155,19 +159,55 @@ def test_a_killed_preparation_goes_on(data: Path, train: Run, tmp_path: Path) ->
     np.testing.assert_array_equal(np.load(states), np.load(whole.with_name("16k-128.clips.npy")))
 
 
-def children(pid: int) -> list[int]:
-    """Processes that a process started, where /proc tells."""
-    tasks = Path(f"/proc/{pid}/task")
-    return [int(child) for task in tasks.glob("*/children") for child in task.read_text().split()]
-
-
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the disk cannot be asked")
 def test_a_full_disk_is_said_before_the_work(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free = shutil.disk_usage(tmp_path)._replace(free=1000)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
-    with pytest.raises(DataError, match=r"12k-48\.npy: needs 0\.0 GB, and 0\.0 GB are free on its disk"):
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(DataError, match="No space left on device: the cache needs another disk"):
         mel_power(read(data), Config(), tmp_path)
+    monkeypatch.undo()
+    assert mel_power(read(data), Config(), tmp_path)[1].all(), "and it goes on when there is room"
+
+
+def test_a_late_file_is_added(data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    copy = Path(shutil.copytree(data, tmp_path / "copy"))
+    late = copy / "1" / "clip-1.mp3"
+    content = late.read_bytes()
+    late.unlink()
+    _, usable = mel_power(read(copy), Config(), tmp_path)
+    assert np.flatnonzero(~usable).tolist() == [1]
+    late.write_bytes(content)
+    capfd.readouterr()
+    _, usable = mel_power(read(copy), Config(), tmp_path)
+    assert usable.all()
+    assert "mel 12k 48: 1 clips" in capfd.readouterr().err
+    late.unlink()
+    _, usable = mel_power(read(copy), Config(), tmp_path)
+    assert np.flatnonzero(~usable).tolist() == [1], "what is in the cache is of no file"
+
+
+def test_what_may_go_well_another_time_is_tried_again(
+    data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    copy = Path(shutil.copytree(data, tmp_path / "copy"))
+    path = copy / "1" / "clip-1.mp3"
+    path.unlink()
+    dataset = read(copy)
+    shutil.copy(data / "1" / "clip-1.mp3", path)
+    there = replace(dataset, left_out={})
+    path.chmod(0)
+    if os.access(path, os.R_OK):
+        path.unlink()
+        path.mkdir()  # root may read everything, but not a folder
+    _, usable = mel_power(there, Config(), tmp_path)
+    assert np.flatnonzero(~usable).tolist() == [1]
+    capfd.readouterr()
+    mel_power(there, Config(), tmp_path)
+    assert "mel 12k 48: 1 clips" in capfd.readouterr().err
 
 
 def test_training_reads_the_cache_from_other_processes(data: Path, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from tests.train.conftest import MSD_CLIPS
 from train.datasets import read
 from train.datasets.msd import TAGS
 from train.errors import DataError
-from train.published import CLIPS
+from train.features import mel_power
+from train.published import LISTED
 
 STUDY = Path(__file__).parents[3] / "shared" / "study" / "msd"
 
@@ -38,7 +39,7 @@ def test_audio_lies_where_the_template_says(msd: Path, tmp_path: Path) -> None:
             new.parent.mkdir(parents=True, exist_ok=True)
             (copy / "/".join(track[2:5]) / f"{track}.mp3").rename(new)
     dataset = read(copy, audio="clips/{path}.clip.mp3")
-    assert len(dataset.paths) == sum(MSD_CLIPS.values())
+    assert dataset.present.all()
     assert dataset.paths[1] == "clips/1/1/train1.clip.mp3"
     with pytest.raises(DataError, match=r"none of its 16 clips has a file, for example 'A/A/A/TR.*--audio"):
         read(copy)
@@ -50,7 +51,7 @@ def test_tracks_without_audio_are_counted_and_listed(msd: Path, tmp_path: Path) 
     (copy / gone).unlink()
     dataset = read(copy)
     assert dataset.left_out == {gone: "missing"}
-    assert len(dataset.paths) == len(dataset.truth) == len(dataset.split) == 15
+    assert np.flatnonzero(~dataset.present).tolist() == [9]
     assert dataset.listed == MSD_CLIPS
 
 
@@ -109,14 +110,20 @@ def test_the_published_lists(tmp_path: Path) -> None:
     """The labels to train on are not here, and no audio is: empty files stand for it."""
     for path in STUDY.iterdir():
         shutil.copy(path, tmp_path)
-    np.save(tmp_path / "train_y.npy", np.zeros((CLIPS["msd"]["train"], 50), bool))
+    np.save(tmp_path / "train_y.npy", np.zeros((LISTED["msd"]["train"], 50), bool))
     tracks = (tmp_path / "valid_x_msd_id.txt").read_text().split()[100:200]
     for track in tracks:
         (tmp_path / f"{track}.mp3").touch()
     dataset = read(tmp_path, audio="{id}.mp3")
-    assert dataset.listed == CLIPS["msd"]
-    assert dataset.paths == tuple(f"{track}.mp3" for track in tracks)
-    np.testing.assert_array_equal(dataset.truth, np.load(STUDY / "valid_y.npy")[100:200])
-    assert len(dataset.left_out) == sum(CLIPS["msd"].values()) - 100
+    assert dataset.listed == LISTED["msd"]
+    assert np.array(dataset.paths)[dataset.present].tolist() == [f"{track}.mp3" for track in tracks]
+    np.testing.assert_array_equal(dataset.truth[dataset.present], np.load(STUDY / "valid_y.npy")[100:200])
+    assert len(dataset.left_out) == sum(LISTED["msd"].values()) - 100
     count = dict(zip(TAGS, np.load(STUDY / "test_y.npy").sum(axis=0).tolist(), strict=True))
     assert [count[tag] for tag in ("rock", "jazz", "Hip-Hop", "happy")] == [4245, 2574, 1244, 94]
+
+
+def test_short_tracks_are_left_out_as_in_the_study(msd: Path, cache: Path) -> None:
+    dataset = read(msd)
+    _, usable = mel_power(dataset, Config(), cache)
+    assert [dataset.paths[clip] for clip in np.flatnonzero(~usable)] == ["A/A/A/TRAAACA128F93187A2.mp3"]

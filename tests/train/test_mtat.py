@@ -9,7 +9,7 @@ import pytest
 from train.datasets import read
 from train.datasets.mtat import BROKEN, TAGS, top_tags
 from train.errors import DataError
-from train.published import CLIPS
+from train.published import LISTED, USED
 
 STUDY = Path(__file__).parents[3] / "shared" / "study" / "mtat"
 
@@ -99,8 +99,8 @@ def test_missing_clips_are_counted_and_listed(broken: Path) -> None:
     dataset = read(broken, "soft")
     assert dataset.left_out == {"0/clip-0.mp3": "missing", "c/clip-13.mp3": "missing"}
     assert dataset.listed == {"train": 12, "valid": 5, "test": 7}
-    assert len(dataset.paths) == len(dataset.truth) == len(dataset.target) == len(dataset.split) == 22
-    np.testing.assert_array_equal(dataset.truth, np.delete(read_all(broken), (0, 13), axis=0))
+    assert np.flatnonzero(~dataset.present).tolist() == [0, 13]
+    np.testing.assert_array_equal(dataset.truth, read_all(broken))
 
 
 def read_all(root: Path) -> np.ndarray:
@@ -113,7 +113,7 @@ def test_audio_may_lie_elsewhere(data: Path, tmp_path: Path) -> None:
     for name in ("annotations_final.csv", "soft_labels.csv"):
         shutil.copy(data / name, tmp_path)
     dataset = read(tmp_path, audio=f"{data.as_posix()}/{{path}}")
-    assert len(dataset.paths) == 24
+    assert dataset.present.all()
     with pytest.raises(DataError, match="none of its 24 clips has a file"):
         read(tmp_path)
 
@@ -143,10 +143,9 @@ def test_the_real_index(tmp_path: Path) -> None:
             truth[clip] = json.loads(labels)
     write_magnatagatune(tmp_path, truth)
     dataset = read(tmp_path)
-    assert dataset.listed == CLIPS["mtat"]
+    assert dataset.listed == LISTED["mtat"]
     assert dataset.left_out == dict.fromkeys(BROKEN, "known to be broken")
-    assert Counter(dataset.split.tolist()) == {"train": 18706, "valid": 1825, "test": 5329}
-    assert dataset.notes == ()
+    assert Counter(dataset.split[dataset.present].tolist()) == USED["mtat"]
     count = dict(zip(TAGS, dataset.truth[dataset.split == "test"].sum(axis=0).tolist(), strict=True))
     assert (count["guitar"], count["classical"], count["choral"]) == (875, 699, 131)
     everything = dataset.truth[dataset.split != "train"].sum(axis=0)
@@ -155,7 +154,7 @@ def test_the_real_index(tmp_path: Path) -> None:
 
 def test_the_most_frequent_tags_are_derived() -> None:
     """In the official file they come out as the known list, in its order, wherever their columns stand."""
-    columns = sorted(TAGS) + [f"other {i}" for i in range(138)]
+    columns = [*sorted(TAGS), *(f"other {i}" for i in range(138))]
     annotations = np.zeros((400, 188), np.float32)
     for rank, tag in enumerate(TAGS):
         annotations[: 300 - 5 * rank, columns.index(tag)] = 1
@@ -168,7 +167,14 @@ def test_other_frequent_tags_are_said(broken: Path) -> None:
     header, *rows = path.read_text().splitlines()
     path.write_text("\n".join([f'{header}\t"bagpipe"', *(f'{row}\t"1"' for row in rows)]))
     dataset = read(broken)
-    assert len(dataset.notes) == 1
-    assert "not those of MagnaTagATune: bagpipe instead of " in dataset.notes[0]
+    assert "its most frequent tags are not those of MagnaTagATune: number 1 is 'bagpipe'" in dataset.notes[0]
     assert dataset.tags == TAGS
     np.testing.assert_array_equal(dataset.truth, read_all(broken))
+
+
+def test_a_line_that_breaks_off_before_another_tag(broken: Path) -> None:
+    path = broken / "annotations_final.csv"
+    header, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([f'{header}\t"bagpipe"', *rows]))
+    with pytest.raises(DataError, match="line 2 has no value for 'bagpipe'"):
+        read(broken)

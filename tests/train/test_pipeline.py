@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from autotag.config import GRID, LOGS, Config
 from autotag.mel import compress
 from autotag.model import Model
 from tests.conftest import ROOT, SONG, Run
+from train import runs
 from train.architectures import build, cost
 from train.datasets import read
 from train.errors import DataError, RunError
@@ -179,12 +181,56 @@ def test_labels_that_cannot_be_measured(data: Path, cache: Path, tmp_path: Path)
     with pytest.raises(DataError, match="no tag has both positive and negative clips in split 'valid'"):
         fit(Config.parse(NAME), nothing, cache, tmp_path, Recipe(), "cpu")
     all_to_train = replace(dataset, split=np.full_like(dataset.split, "train"))
-    with pytest.raises(DataError, match="24 clips to train on, 0 to validate on"):
+    with pytest.raises(DataError, match="24 / 0 / 0 clips to train / validate / test on: all are needed"):
         fit(Config.parse(NAME), all_to_train, cache, tmp_path, Recipe(), "cpu")
 
 
-def test_a_device_that_is_not_there(data: Path, cache: Path, train: Run) -> None:
-    run = train("fit", NAME, "--data", data, "--cache", cache, "--device", "abacus")
+def test_other_clips_are_another_run(data: Path, cache: Path, tmp_path: Path) -> None:
+    dataset = read(data)
+    fit(Config.parse(NAME), dataset, cache, tmp_path, Recipe(epochs=1), "cpu")
+    fewer = replace(dataset, left_out={dataset.paths[0]: "missing"})
+    with pytest.raises(RunError, match="holds another run"):
+        fit(Config.parse(NAME), fewer, cache, tmp_path, Recipe(epochs=1), "cpu")
+
+
+def test_a_loss_that_is_not_finite(data: Path, cache: Path, tmp_path: Path) -> None:
+    dataset = read(data)
+    nonsense = replace(dataset, target=np.full_like(dataset.target, np.nan))
+    with pytest.raises(RunError, match="the loss of epoch 1 is nan"):
+        fit(Config.parse(NAME), nonsense, cache, tmp_path, Recipe(epochs=1), "cpu")
+
+
+def test_other_processes_read_for_a_gpu_and_a_resumed_run_is_the_same(
+    data: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a GPU, which is not at hand: processes that read the cache, killed between two epochs."""
+    monkeypatch.setattr("train.fit.readers", lambda _: 1)
+    arguments = Config.parse(NAME), read(data, "soft"), cache
+    recipe = replace(RECIPES["soft"], epochs=3, batch=4)
+    fit(*arguments, tmp_path / "whole", recipe, "cpu")
+    with monkeypatch.context() as killed:
+        killed.setattr("train.runs.write", stop_after(tmp_path / "part" / "metrics.jsonl"))
+        with pytest.raises(KeyboardInterrupt):
+            fit(*arguments, tmp_path / "part", recipe, "cpu")
+    fit(*arguments, tmp_path / "part", recipe, "cpu")
+    assert losses(tmp_path / "part") == losses(tmp_path / "whole")
+
+
+def stop_after(last: Path) -> Callable[[Path, str], None]:
+    """`train.runs.write`, interrupted once it has written a file."""
+    write = runs.write
+
+    def interrupted(path: Path, text: str) -> None:
+        write(path, text)
+        if path == last:
+            raise KeyboardInterrupt
+
+    return interrupted
+
+
+def test_a_device_that_is_not_there(data: Path, cache: Path, train: Run, tmp_path: Path) -> None:
+    where = ["--cache", cache, "--work", tmp_path]
+    run = train("fit", NAME, "--data", data, *where, "--device", "abacus")
     assert run.returncode == 1
     assert "error: --device abacus: " in run.stderr
 

@@ -3,10 +3,12 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,12 @@ from filelock import FileLock
 from autotag.config import GRID, Config
 from autotag.model import Model
 from tests.conftest import ROOT, Run
+from tests.train.conftest import children
 from train.architectures import cost
 from train.errors import RunError
 from train.figure import figure_1
-from train.published import CLIPS, SCORES
+from train.fit import Recipe
+from train.published import LISTED, SCORES, USED
 from train.report import collect, report
 from train.study import choose
 
@@ -40,7 +44,7 @@ def work(msd: Path, cache: Path, train: Run, tmp_path_factory: pytest.TempPathFa
     """The grid of `command` on the Million Song Dataset's layout."""
     run = train("prepare", "--data", msd, "--only", "*-12k-48-*", "--only", "*-12k-96-*", "--cache", cache)
     assert run.returncode == 0, run.stderr
-    assert "less than 29.1 s, repeated, 12k-48: A/A/A/TRAAACA128F93187A2.mp3" in run.stdout
+    assert "less than 29.1 s, left out: A/A/A/TRAAACA128F93187A2.mp3" in run.stdout
     work = tmp_path_factory.mktemp("grid")
     run = train(*command(msd, cache, work))
     assert run.returncode == 0, run.stderr
@@ -125,27 +129,44 @@ def test_processes_share_the_grid(msd: Path, cache: Path, work: Path, tmp_path: 
     assert len(list(tmp_path.rglob("*.fp32.onnx"))) == 4
 
 
-def test_a_run_of_another_process_is_left_to_it(msd: Path, cache: Path, train: Run, tmp_path: Path) -> None:
+def test_a_run_of_another_process_is_waited_for(msd: Path, cache: Path, tmp_path: Path) -> None:
+    """And done here, if the other one dies."""
     run = tmp_path / NAMES[0] / "seed-0"
     run.mkdir(parents=True)
-    with FileLock(run / "lock"):
-        done = train(*command(msd, cache, tmp_path), "--only", NAMES[0], "--runs", "1", "--epochs", "1")
-    assert done.returncode == 0
-    assert f"1 runs are left to other processes: {run}" in done.stderr
-    assert not (run / "result.json").exists()
+    one = [*command(msd, cache, tmp_path), "--runs", "1", "--epochs", "1"]
+    with start(*one) as process, FileLock(run / "lock"):
+        while not (tmp_path / NAMES[1] / "seed-0" / f"{NAMES[1]}.fp32.onnx").exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+        time.sleep(1)
+        assert process.poll() is None, "it does not end before the other run is complete"
+        assert not (run / "run.json").exists()
+    assert process.returncode == 0
+    assert (run / "result.json").exists()
+
+
+def test_a_run_that_fails_does_not_stop_the_grid(msd: Path, cache: Path, train: Run, tmp_path: Path) -> None:
+    run = tmp_path / NAMES[0] / "seed-0"
+    run.mkdir(parents=True)
+    (run / "run.json").write_text("{}")
+    done = train(*command(msd, cache, tmp_path), "--runs", "1", "--epochs", "1")
+    assert done.returncode == 1
+    assert f"{NAMES[0]} seed 0 failed: {run} holds another run" in done.stderr
+    assert done.stderr.endswith(f"error: 1 runs failed, the others are complete: {run}\n")
+    assert (tmp_path / NAMES[1] / "seed-0" / f"{NAMES[1]}.fp32.onnx").exists()
 
 
 def test_fit_keeps_out_of_a_run_of_another_process(msd: Path, train: Run, tmp_path: Path) -> None:
     run = tmp_path / NAMES[0] / "seed-0"
     run.mkdir(parents=True)
     with FileLock(run / "lock"):
-        done = train("fit", NAMES[0], "--data", msd, "--work", tmp_path)
+        done = train("fit", NAMES[0], "--data", msd, "--cache", tmp_path, "--work", tmp_path)
     assert done.returncode == 1
     assert f"error: {run}: another process is at this run" in done.stderr
 
 
-def test_the_grid_is_not_for_torchrun(msd: Path, train: Run) -> None:
-    done = train("study", "--data", msd, WORLD_SIZE="2", RANK="0")
+def test_the_grid_is_not_for_torchrun(msd: Path, train: Run, tmp_path: Path) -> None:
+    done = train("study", "--data", msd, "--work", tmp_path, WORLD_SIZE="2", RANK="0")
     assert done.returncode == 1
     assert "start it once per GPU instead" in done.stderr
 
@@ -171,7 +192,7 @@ def test_the_best_run_of_each_configuration_is_exported(
     assert found["model"] == f"msd-{NAMES[0]}"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="torch has no gloo rendezvous there")
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the processes in /proc")
 def test_two_processes_train_one_network(data: Path, cache: Path, tmp_path: Path) -> None:
     """Under torchrun, killed in the middle and started again: both come to the same end."""
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -197,10 +218,12 @@ def test_two_processes_train_one_network(data: Path, cache: Path, tmp_path: Path
     with launch("part") as process:
         while not (run / "metrics.jsonl").exists() and process.poll() is None:
             time.sleep(0.02)
-        os.killpg(process.pid, 9)
-    assert not (run / "result.json").exists()
+        for pid in (process.pid, *children(process.pid)):
+            os.kill(pid, signal.SIGKILL)
+    assert len((run / "metrics.jsonl").read_text().splitlines()) < 3
     _, said = launch("part").communicate(timeout=300)
     assert '"epoch": 1,' not in said, "it began again"
+    assert '"epoch": 3,' in said
     assert outcome(tmp_path / "part") == outcome(tmp_path / "whole")
     ends = [torch.load(tmp_path / w / NAMES[0] / "seed-0" / "best.pt")["model"] for w in ("whole", "part")]
     assert all(torch.equal(ends[0][key], ends[1][key]) for key in ends[0])
@@ -212,8 +235,9 @@ def test_the_report(work: Path, train: Run, tmp_path: Path) -> None:
     assert run.stdout.strip() == str(tmp_path / "report.md")
     text = (tmp_path / "report.md").read_text("utf-8")
     assert text.startswith("# Not the Million Song Dataset: the study on `msd")
-    assert "8 / 4 / 4 clips" in text.splitlines()[0]
+    assert "7 / 4 / 4 clips" in text.splitlines()[0]
     assert "4 runs of 2 of 100 configurations" in text
+    assert "Recipe (not the study's): labels annotations, epochs 2, batch 64" in text
     assert "have no AUC, because all clips have them or none" in text
     for name in NAMES:
         results = [json.loads(path.read_text()) for path in work.glob(f"{name}/*/result.json")]
@@ -237,10 +261,10 @@ def result_of(name: str, seed: int, roc_auc: float, **other: Any) -> dict[str, A
     return {
         "config": name,
         "dataset": {"kind": "mtat", "name": "magnatagatune"},
-        "listed": CLIPS["mtat"],
-        "clips": {"train": 18706, "valid": 1825, "test": 5329},
+        "listed": LISTED["mtat"],
+        "clips": USED["mtat"],
         "undefined": {"valid": [], "test": []},
-        "recipe": {"labels": "annotations", "epochs": 13, "seed": seed},
+        "recipe": asdict(Recipe(seed=seed)),
         "scores": {"test": scores},
         "gmac": 2.0,
         "parameters": 1000,
@@ -264,9 +288,10 @@ def test_the_report_on_the_real_data_set_compares(tmp_path: Path) -> None:
     name, wider = "vgg-12k-48-x1-db", "vgg-12k-96-x1-db"
     rows = [(name, 0.88), (name, 0.90), (name, 0.89), (wider, 0.87), (wider, 0.86), (wider, 0.88)]
     write_results(tmp_path, [result_of(n, seed % 3, roc) for seed, (n, roc) in enumerate(rows)])
-    text = report(tmp_path, tmp_path / "out").read_text("utf-8")
+    text = report([tmp_path], tmp_path / "out").read_text("utf-8")
     assert text.startswith("# The study on MagnaTagATune\n")
-    assert "different data sets" not in text
+    assert "nothing of a reproduction" not in text
+    assert "Recipe (the study's): labels annotations, epochs 13, batch 64" in text
     # 89 - 89.02 and 44.5 - 35.87
     assert (
         f"| {name} | 3 | 89.02 ± 0.03 | 89.00 ± 1.00 | -0.02 | 35.87 ± 0.44 | 44.50 ± 0.50 | +8.63 |" in text
@@ -281,11 +306,31 @@ def test_the_report_on_the_real_data_set_compares(tmp_path: Path) -> None:
 
 
 def test_runs_that_do_not_compare_are_refused(tmp_path: Path) -> None:
-    other = {"labels": "soft", "epochs": 13, "seed": 0}
+    other = asdict(Recipe(labels="soft"))
     results = [result_of(NAMES[0], 0, 0.9), result_of(NAMES[1], 0, 0.9, recipe=other)]
     write_results(tmp_path, results)
     with pytest.raises(RunError, match="differ in data set or recipe"):
-        collect(tmp_path)
+        collect([tmp_path])
+
+
+def test_half_a_data_set_says_so_in_the_heading(tmp_path: Path) -> None:
+    clips = USED["mtat"] | {"train": 300}
+    write_results(tmp_path, [result_of(NAMES[0], 0, 0.9, clips=clips)])
+    text = report([tmp_path], tmp_path).read_text("utf-8")
+    assert text.startswith("# A part of MagnaTagATune: the study on 300 / 1,825 / 5,329 clips\n")
+    assert "nothing of a reproduction" in text
+
+
+def test_one_report_holds_both_data_sets(tmp_path: Path) -> None:
+    msd = {"dataset": {"kind": "msd", "name": "msd"}, "listed": LISTED["msd"], "clips": USED["msd"]}
+    name = "musicnn-12k-96-x1-db"
+    write_results(tmp_path / "a", [result_of(name, 0, 0.91)])
+    write_results(tmp_path / "b", [result_of(name, 0, 0.87, **msd)])
+    text = report([tmp_path / "a", tmp_path / "b"], tmp_path).read_text("utf-8")
+    assert text.startswith("# The study on MagnaTagATune; The study on the Million Song Dataset\n")
+    four, five = text.split("## Table 4")[1].split("## What")[0].split("## Table 5")
+    assert f"| {name} | 1 | 90.50 | 91.00 | +0.50 | 37.70 | 45.50 | +7.80 |" in four
+    assert f"| {name} | 1 | 87.16 | 87.00 | -0.16 | 27.10 | 43.50 | +16.40 |" in five
 
 
 def test_the_published_figures() -> None:

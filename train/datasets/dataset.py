@@ -1,5 +1,6 @@
 """The clips of a data set, as both readers give them."""
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,9 +27,9 @@ class Dataset:
         split: `"train"`, `"valid"` or `"test"`, [clips].
         tags: the names of the columns of `truth` and `target`.
         rule: what decides the split, as a model's metadata tells it.
+        repeat: whether a clip of less than 29.1 s is repeated to fill them, or left out.
         notes: what else a user should know of it.
-        listed: clips per split before some were left out.
-        left_out: the reason by path for the clips that are listed and not here.
+        left_out: by path, why a clip cannot be used.
     """
 
     kind: str
@@ -40,33 +41,40 @@ class Dataset:
     split: NDArray[np.str_]
     tags: tuple[str, ...]
     rule: dict[str, str]
+    repeat: bool
     notes: tuple[str, ...] = ()
-    listed: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
-    def with_files(self, broken: frozenset[str] = frozenset()) -> Self:
-        """The same without the clips that have no file or are known to be broken.
+    def with_files(self) -> Self:
+        """The same, with the clips that have no file among `left_out`.
 
         Raises:
             DataError: no clip has a file.
         """
-        left_out = {path: "known to be broken" for path in self.paths if path in broken}
-        left_out |= {path: "missing" for path in self.paths if not (self.root / path).is_file()}
-        kept = np.array([path not in left_out for path in self.paths])
-        if not kept.any():
+        missing = {path: "missing" for path in self.paths if not (self.root / path).is_file()}
+        left_out = missing | self.left_out
+        if len(left_out) == len(self.paths):
             raise DataError(
                 f"{self.root}: none of its {len(self.paths)} clips has a file, for example "
                 f"{self.paths[0]!r}: see --audio"
             )
-        return replace(
-            self,
-            paths=tuple(path for path in self.paths if path not in left_out),
-            truth=self.truth[kept],
-            target=self.target[kept],
-            split=self.split[kept],
-            listed=dict(Counter(self.split.tolist())),
-            left_out=left_out,
-        )
+        return replace(self, left_out=left_out)
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Which clips are not left out, [clips]."""
+        return np.array([path not in self.left_out for path in self.paths])
+
+    @property
+    def listed(self) -> dict[str, int]:
+        """Clips per split, those that are left out among them."""
+        return dict(Counter(self.split.tolist()))
+
+    def fingerprint(self, usable: NDArray[np.bool_]) -> str:
+        """What tells two sets of clips or labels apart, for the clips `usable` [clips]."""
+        digest = hashlib.sha256("\n".join(np.array(self.paths)[usable]).encode())
+        digest.update(self.truth[usable].tobytes() + self.target[usable].tobytes())
+        return digest.hexdigest()[:12]
 
     def model_name(self, config: Config) -> str:
         """A configuration trained on this data set: a plain name speaks MagnaTagATune's tags."""

@@ -1,8 +1,8 @@
 """The Million Song Dataset with its 50 most frequent Last.fm tags, split as published.
 
 Bertin-Mahieux et al., ISMIR 2011; the lists and labels are those of Choi et al., ISMIR 2016, with 201,680
-clips to train on, 12,634 to validate and 28,540 to test. The study used what is left of the last two,
-11,774 and 28,435, once tracks without 29.1 s of audio are removed.
+clips to train on, 12,634 to validate and 28,540 to test. As in the study, tracks with less than 29.1 s of
+audio are left out, which leaves 11,774 and 28,435 of the last two.
 
 A folder holds for each split `{split}_x_msd_id.txt` (a track a line), `{split}_y.npy` ([tracks, 50] of 0
 and 1) and perhaps `{split}_x_filename.txt` (the 7digital file of each track, such as `3/9/3974574.npy`).
@@ -75,6 +75,7 @@ def read(root: Path, labels: str, audio: str) -> Dataset:
         np.repeat(SPLITS, [len(matrix) for matrix in matrices]),
         TAGS,
         {"by": "published list", **{split: f"{split}_x_msd_id.txt" for split in SPLITS}},
+        repeat=False,
     ).with_files()
 
 

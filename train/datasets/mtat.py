@@ -71,25 +71,33 @@ def read(root: Path, labels: str, audio: str) -> Dataset:
             raise DataError(f"{path}: {len(missing)} annotated clips have no row, for example {missing[0]!r}")
         target = _matrix(path, [by_clip[row["clip_id"]] for row in rows], TAGS)
 
-    most = top_tags(columns, annotations)
     notes = []
-    if strangers := sorted(set(most) - set(TAGS)):
+    most = top_tags(columns, annotations)
+    if len(columns) > len(TAGS) and most != TAGS:
+        where = next(i for i, (tag, known) in enumerate(zip(most, TAGS, strict=True)) if tag != known)
         notes.append(
-            f"its 50 most frequent tags are not those of MagnaTagATune: {', '.join(strangers)} instead of "
-            f"{', '.join(sorted(set(TAGS) - set(most)))}; MagnaTagATune's are used"
+            f"its most frequent tags are not those of MagnaTagATune: number {where + 1} is {most[where]!r}, "
+            f"not {TAGS[where]!r}; MagnaTagATune's 50 are used"
         )
+    paths = tuple(fill_in(audio, root, id=row["clip_id"], path=row["mp3_path"]) for row in rows)
     return Dataset(
         "mtat",
         root,
         {"root": str(root.resolve()), "labels": labels, "audio": audio},
-        tuple(fill_in(audio, root, id=row["clip_id"], path=row["mp3_path"]) for row in rows),
+        paths,
         truth,
         target,
         np.array([_split(root, row["mp3_path"]) for row in rows]),
         TAGS,
         {"by": "folder", **FOLDERS},
-        tuple(notes),
-    ).with_files(BROKEN)
+        repeat=True,
+        notes=tuple(notes),
+        left_out={
+            path: "known to be broken"
+            for path, row in zip(paths, rows, strict=True)
+            if row["mp3_path"] in BROKEN
+        },
+    ).with_files()
 
 
 def top_tags(columns: list[str], annotations: NDArray[np.float32], top: int = 50) -> tuple[str, ...]:
@@ -114,7 +122,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
             f"{path}: {len(missing)} columns are missing, for example {missing[0]!r} (tab separated?)"
         )
     for line, row in enumerate(rows, 2):
-        short = [column for column in columns if row[column] is None]
+        short = [column for column in rows[0] if row[column] is None]
         if short:
             raise DataError(f"{path}: line {line} has no value for {short[0]!r}")
     return rows
