@@ -191,17 +191,18 @@ def export(
     from train.datasets import read
     from train.export import Words, best_runs, is_published
     from train.export import export as run_export
-    from train.runs import asked
+    from train.runs import alone, asked
 
     if (run is None) == (not everything):
         raise typer.BadParameter("name one RUN, or use --all")
     words = Words(dataset, label_source, licence)
     read_once = functools.cache(read)
     for folder in best_runs(work) if run is None else [run]:
-        clips = read_once(**asked(folder)["data"])
         if run is None and is_published(folder, models, words):
             continue
-        typer.echo(run_export(folder, clips, cache, models, words))
+        clips = read_once(**asked(folder)["data"])
+        with alone(folder):
+            typer.echo(run_export(folder, clips, cache, models, words))
 
 
 @app.command()

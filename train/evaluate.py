@@ -27,7 +27,7 @@ def evaluate_split(
     """
     if model.metadata.tags != dataset.tags:
         raise DataError(f"{dataset.root}: its tags are not those of the model {model.metadata.name}")
-    rows = np.flatnonzero(usable & (dataset.split == split))
+    rows = dataset.rows(split, usable)
     if not len(rows):
         raise DataError(f"{dataset.root}: no clips in the split {split!r}")
     scores = clip_scores(model, power, rows)

@@ -74,12 +74,15 @@ def to_fp32(run: Path, dataset: Dataset, cache: Path) -> Path:
     """Write the best epoch of a complete run as ONNX in float32, with metadata, into the run's folder.
 
     Raises:
-        RunError: the run is not complete, or ONNX and torch disagree by more than 1e-4.
+        RunError: the run is not complete, its clips have changed, or ONNX and torch disagree by over 1e-4.
     """
     outcome = result(run)
     if outcome is None:
         raise RunError(f"{run}: not a complete run: 'python -m train fit' or 'study' makes it")
     config = Config.parse(outcome["config"])
+    _, usable = mel_power(dataset, config, cache)
+    if dataset.fingerprint(usable) != outcome["fingerprint"]:
+        raise RunError(f"{run}: the clips or labels of {dataset.root} are no longer those it was trained on")
     network = build(config, len(dataset.tags))
     network.load_state_dict(torch.load(run / "best.pt", map_location="cpu")["model"])
     metadata = Metadata(
@@ -114,7 +117,7 @@ def export(run: Path, dataset: Dataset, cache: Path, models: Path, words: Words)
         The INT8 file; the folder changes at the very end.
 
     Raises:
-        RunError: the run is not complete, or ONNX and torch disagree by more than 1e-4.
+        RunError: as `to_fp32` does.
         ModelError: the manifest in `models` is malformed.
     """
     if (models / MANIFEST).exists():
@@ -151,7 +154,7 @@ def best_runs(work: Path) -> list[Path]:
 def _excerpts(dataset: Dataset, config: Config, cache: Path, count: int) -> Array:
     """Segments [n, mels, frames] of training clips, spread over the whole split."""
     power, usable = mel_power(dataset, config, cache)
-    rows = np.flatnonzero(usable & (dataset.split == "train"))
+    rows = dataset.rows("train", usable)
     chosen = rows[np.unique(np.linspace(0, len(rows) - 1, count).astype(int))]
     excerpts = compress(power[chosen][:, :, :: config.hop], config.log)
     return np.stack([cut for excerpt in excerpts for cut in segments([excerpt], config.frames)])
@@ -269,6 +272,6 @@ def is_published(run: Path, models: Path, words: Words) -> bool:
         return False
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     return any(
-        entry.sha256 == sha256 and words.describe(entry.metadata) == entry.metadata
+        entry.sha256 == sha256 and entry.path.exists() and words.describe(entry.metadata) == entry.metadata
         for entry in manifest(models)
     )

@@ -65,7 +65,7 @@ def prepare(dataset: Dataset, configs: Collection[Config], cache: Path) -> dict[
         the state of every clip, `State` [clips], by excerpt: VGG-CNN's configuration at x1.
 
     Raises:
-        DataError: no clip at all could be decoded, the disk is too small, or a decoder crashed.
+        DataError: no clip at all could be decoded, one cannot be read for now, or the disk is too small.
     """
     excerpts = sorted({_excerpt(config) for config in configs}, key=lambda e: (e.sr, e.mels))
     folder = _folder(dataset, cache)
@@ -74,14 +74,11 @@ def prepare(dataset: Dataset, configs: Collection[Config], cache: Path) -> dict[
             opened = {excerpt: _open(dataset, excerpt, cache) for excerpt in excerpts}
         except OSError as error:
             raise DataError(
-                f"{folder}: {error.strerror}: the cache needs another disk, see --cache"
+                f"{folder}: the cache cannot be made: {error.strerror}: --cache names another folder"
             ) from error
         for sr in sorted({excerpt.sr for excerpt in excerpts}):
             same_rate = [excerpt for excerpt in excerpts if excerpt.sr == sr]
-            try:
-                _compute_all(dataset, same_rate, cache)
-            except BrokenProcessPool as error:
-                raise DataError(f"{dataset.root}: a decoder died; start again to go on: {error}") from error
+            _compute_all(dataset, same_rate, cache)
         states = {excerpt: np.array(state) for excerpt, (_, state) in opened.items()}
     for excerpt, state in states.items():
         if not np.isin(state["outcome"], (WHOLE, SHORT)).any():
@@ -133,22 +130,40 @@ def _compute_all(dataset: Dataset, excerpts: list[Config], cache: Path) -> None:
     if not clips:
         return
     started = time.perf_counter()
-    workers = min(usable_cores(), len(clips))
     description = f"mel {excerpts[0].sr // 1000}k {','.join(str(e.mels) for e in excerpts)}"
     names = [_name(dataset, excerpt, cache) for excerpt in excerpts]
-    # Spawned, never forked: other threads may hold locks.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _start, (excerpts, names)) as pool:
-        jobs = [(clip, dataset.root / dataset.paths[clip]) for clip in clips]
-        outcomes = pool.map(_compute, jobs, chunksize=min(8, -(-len(clips) // workers)))
-        for clip, (outcome, reason) in zip(clips, progress(outcomes, description, len(clips)), strict=True):
-            if outcome:
+    most = min(usable_cores(), len(clips), 61)  # more are not to be had on Windows
+    workers, todo, unread = most, clips, []
+    while todo:
+        finished = 0
+        # Spawned, never forked: other threads may hold locks.
+        context = multiprocessing.get_context("spawn")
+        try:
+            with ProcessPoolExecutor(workers, context, _start, (excerpts, names)) as pool:
+                jobs = [(clip, dataset.root / dataset.paths[clip]) for clip in todo]
+                chunk = 1 if workers == 1 else min(8, -(-len(todo) // workers))
+                outcomes = progress(pool.map(_compute, jobs, chunksize=chunk), description, len(todo))
+                for clip, (outcome, reason) in zip(todo, outcomes, strict=True):
+                    for state in states:
+                        state[clip] = (*files[clip], outcome) if outcome else (0, 0, b"")
+                    finished += 1
+                    if not outcome:
+                        unread.append(reason)
+                    elif reason:
+                        say(f"left out: {reason}")
+        except BrokenProcessPool:
+            if workers == 1:  # then it is known which clip it was
+                clip = todo[finished]
                 for state in states:
-                    state[clip] = (*files[clip], outcome)
-            if reason:
-                say(f"left out: {reason}")
+                    state[clip] = (*files[clip], FAILED)
+                say(f"left out: {dataset.root / dataset.paths[clip]}: it crashes the decoder")
+                finished += 1
+            workers = 1 if workers > 1 else most
+        todo = todo[finished:]
+    if unread:
+        raise DataError(f"{len(unread)} clips cannot be read now: start again when they can. {unread[0]}")
     rate = len(clips) / (time.perf_counter() - started)
-    say(f"{description}: {len(clips)} clips, {rate:.1f} a second, {rate / workers:.1f} per process")
+    say(f"{description}: {len(clips)} clips, {rate:.1f} a second, {rate / most:.1f} per process")
 
 
 _worker: tuple[list[Config], list[Array]]
@@ -214,7 +229,11 @@ def _memmap(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.memmap:
         part = path.with_suffix(".part")
         np.lib.format.open_memmap(part, mode="w+", dtype=dtype, shape=shape)
         if hasattr(os, "posix_fallocate"):  # so that a full disk is an error now and not a crash later
-            with part.open("r+b") as file:
-                os.posix_fallocate(file.fileno(), 0, part.stat().st_size)
+            try:
+                with part.open("r+b") as file:
+                    os.posix_fallocate(file.fileno(), 0, part.stat().st_size)
+            except OSError:
+                part.unlink()
+                raise
         part.replace(path)
     return np.lib.format.open_memmap(path, mode="r+")

@@ -103,22 +103,25 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     warnings.filterwarnings("ignore", "max_pool2d_with_indices_backward")  # our windows never overlap
+    if rank == 0:
+        asked = {"config": config.name, "data": dataset.origin, "recipe": asdict(recipe), "processes": ranks}
+        runs.claim(run, asked)
+    if ranks > 1:
+        distributed.barrier()
+    if _agree(runs.result(run) is not None, run, ranks):
+        (run / "last.pt").unlink(missing_ok=True)
+        return
     first = os.environ.get("LOCAL_RANK", "0") == "0"  # of its machine, which fills the cache for the others
     if not first:
         distributed.barrier()
     power, usable = mel_power(dataset, config, cache)
-    if not usable.all():
-        say(f"{(~usable).sum()} of {len(usable)} clips are left out: 'python -m train prepare' lists them")
-    rows = {split: np.flatnonzero(usable & (dataset.split == split)) for split in ("train", "valid", "test")}
-    undefined = _check(dataset, rows)
-    if rank == 0:
-        asked = {"config": config.name, "data": dataset.origin, "recipe": asdict(recipe)}
-        runs.claim(run, asked | {"clips": dataset.fingerprint(usable)})
     if first and ranks > 1:
         distributed.barrier()
-    if runs.result(run):
-        (run / "last.pt").unlink(missing_ok=True)
-        return
+    if not usable.all():
+        say(f"{(~usable).sum()} of {len(usable)} clips are left out: 'python -m train prepare' lists them")
+    rows = {split: dataset.rows(split, usable) for split in ("train", "valid", "test")}
+    undefined = _check(dataset, rows)
+    fingerprint = dataset.fingerprint(usable)
     code = runs.commit()
 
     torch.manual_seed(recipe.seed)
@@ -153,14 +156,10 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
         optimizer.load_state_dict(last["optimizer"])
         schedule.load_state_dict(last["schedule"])
         history = last["history"]
+        if last["fingerprint"] != fingerprint:
+            raise RunError(f"{run}: the clips or labels of {dataset.root} have changed since it was begun")
+    _agree((fingerprint, len(history)), run, ranks)
     model = DistributedDataParallel(network) if ranks > 1 else network
-    if ranks > 1:
-        epochs: list[Any] = [None] * ranks
-        distributed.all_gather_object(epochs, len(history))
-        if len(set(epochs)) > 1:
-            raise RunError(
-                f"{run}: the processes find {epochs} epochs there: --work must be one shared folder"
-            )
 
     for epoch in range(len(history), recipe.epochs):
         started = time.perf_counter()
@@ -185,13 +184,16 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
             optimizer.step()
             schedule.step()
             losses.append(loss.detach())
-        train_loss = float(torch.stack(losses).mean())
+        mean_loss = torch.stack(losses).mean()
+        if ranks > 1:
+            distributed.all_reduce(mean_loss)
+        train_loss = float(mean_loss) / ranks
         seconds = time.perf_counter() - started
-        if not math.isfinite(train_loss):
-            raise RunError(f"{run}: the loss of epoch {epoch + 1} is {train_loss}")
 
         if rank == 0:
             scores = predict(network, power, rows["valid"], config, device)
+            if not (math.isfinite(train_loss) and np.isfinite(scores).all()):
+                raise RunError(f"{run}: epoch {epoch + 1} ends in numbers that are not finite")
             target = dataset.target[rows["valid"]]
             line = {
                 "epoch": epoch + 1,
@@ -205,9 +207,10 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
                 runs.save(
                     run / "best.pt", {"model": network.state_dict(), "epoch": epoch + 1, "commit": code}
                 )
-            state = {"model": network.state_dict(), "optimizer": optimizer.state_dict(), "history": history}
-            runs.save(run / "last.pt", state | {"schedule": schedule.state_dict()})
             runs.write(run / "metrics.jsonl", "".join(json.dumps(past) + "\n" for past in history))
+            state = {"model": network.state_dict(), "optimizer": optimizer.state_dict(), "history": history}
+            state |= {"schedule": schedule.state_dict(), "fingerprint": fingerprint}
+            runs.save(run / "last.pt", state)
             say(f"{config.name} seed {recipe.seed} {json.dumps(line)}")
 
     if rank == 0:
@@ -215,7 +218,7 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
         network.load_state_dict(best["model"])
         held_out = np.concatenate([rows["valid"], rows["test"]])
         scores = predict(network, power, held_out, config, device)
-        split = dataset.split[held_out]
+        split = np.repeat(["valid", "test"], [len(rows["valid"]), len(rows["test"])])
         np.savez_compressed(
             run / "predictions.npz",
             paths=np.array(dataset.paths)[held_out],
@@ -230,6 +233,7 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
             "dataset": {"kind": dataset.kind, "name": dataset.root.resolve().name},
             "listed": dataset.listed,
             "clips": {name: len(found) for name, found in rows.items()},
+            "fingerprint": fingerprint,
             "undefined": undefined,
             "recipe": asdict(recipe),
             "epoch": best["epoch"],
@@ -249,6 +253,16 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
         }
         runs.write(run / "result.json", json.dumps(outcome, indent=1))
         (run / "last.pt").unlink()
+
+
+def _agree(value: Any, run: Path, ranks: int) -> Any:
+    """The value, once all processes have it."""
+    values = [value] * ranks
+    if ranks > 1:
+        distributed.all_gather_object(values, value)
+    if any(other != value for other in values):
+        raise RunError(f"{run}: the processes do not find the same there, or not the same clips: {values}")
+    return value
 
 
 def _as_it_is(batch: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from train.datasets import read
 from train.datasets.msd import TAGS
 from train.errors import DataError
 from train.features import mel_power
-from train.published import LISTED
+from train.published import LISTED, USED
 
 STUDY = Path(__file__).parents[3] / "shared" / "study" / "msd"
 
@@ -116,6 +117,7 @@ def test_the_published_lists(tmp_path: Path) -> None:
         (tmp_path / f"{track}.mp3").touch()
     dataset = read(tmp_path, audio="{id}.mp3")
     assert dataset.listed == LISTED["msd"]
+    assert dataset.cut == USED["msd"]["train"]
     assert np.array(dataset.paths)[dataset.present].tolist() == [f"{track}.mp3" for track in tracks]
     np.testing.assert_array_equal(dataset.truth[dataset.present], np.load(STUDY / "valid_y.npy")[100:200])
     assert len(dataset.left_out) == sum(LISTED["msd"].values()) - 100
@@ -127,3 +129,12 @@ def test_short_tracks_are_left_out_as_in_the_study(msd: Path, cache: Path) -> No
     dataset = read(msd)
     _, usable = mel_power(dataset, Config(), cache)
     assert [dataset.paths[clip] for clip in np.flatnonzero(~usable)] == ["A/A/A/TRAAACA128F93187A2.mp3"]
+
+
+def test_what_remains_of_two_lists_is_cut_as_in_the_study(msd: Path, cache: Path) -> None:
+    """There at 201,680, here at 6 of the 7 and 4 that have 29.1 s of audio."""
+    dataset = replace(read(msd), cut=6)
+    _, usable = mel_power(dataset, Config(), cache)
+    assert dataset.rows("train", usable).tolist() == [0, 1, 3, 4, 5, 6]
+    assert dataset.rows("valid", usable).tolist() == [7, 8, 9, 10, 11]
+    assert dataset.rows("test", usable).tolist() == [12, 13, 14, 15]

@@ -57,7 +57,7 @@ def start(*arguments: str) -> "subprocess.Popen[bytes]":
         [sys.executable, "-m", "train", *arguments],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
     )
 
 
@@ -124,7 +124,10 @@ def test_a_killed_grid_comes_to_the_same_end(
 
 def test_processes_share_the_grid(msd: Path, cache: Path, work: Path, tmp_path: Path) -> None:
     processes = [start(*command(msd, cache, tmp_path)) for _ in range(2)]
-    assert [process.wait(300) for process in processes] == [0, 0]
+    said = [process.communicate(timeout=300)[1].decode() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    assert all('"epoch": 2' in words for words in said), "both take part"
+    assert "".join(said).count('"epoch": 2') == 4, "and no run is trained twice"
     assert outcome(tmp_path) == outcome(work)
     assert len(list(tmp_path.rglob("*.fp32.onnx"))) == 4
 
@@ -134,13 +137,16 @@ def test_a_run_of_another_process_is_waited_for(msd: Path, cache: Path, tmp_path
     run = tmp_path / NAMES[0] / "seed-0"
     run.mkdir(parents=True)
     one = [*command(msd, cache, tmp_path), "--runs", "1", "--epochs", "1"]
-    with start(*one) as process, FileLock(run / "lock"):
-        while not (tmp_path / NAMES[1] / "seed-0" / f"{NAMES[1]}.fp32.onnx").exists():
-            assert process.poll() is None
-            time.sleep(0.05)
-        time.sleep(1)
-        assert process.poll() is None, "it does not end before the other run is complete"
-        assert not (run / "run.json").exists()
+    with start(*one) as process:
+        with FileLock(run / "lock"):
+            while not (tmp_path / NAMES[1] / "seed-0" / f"{NAMES[1]}.fp32.onnx").exists():
+                assert process.poll() is None
+                time.sleep(0.05)
+            time.sleep(1)
+            assert process.poll() is None, "it does not end before the other run is complete"
+            assert not (run / "run.json").exists()
+        _, said = process.communicate(timeout=300)
+    assert "waiting for 1 runs of other processes" in said.decode()
     assert process.returncode == 0
     assert (run / "result.json").exists()
 
@@ -216,7 +222,7 @@ def test_two_processes_train_one_network(data: Path, cache: Path, tmp_path: Path
 
     run = tmp_path / "part" / NAMES[0] / "seed-0"
     with launch("part") as process:
-        while not (run / "metrics.jsonl").exists() and process.poll() is None:
+        while not (run / "last.pt").exists() and process.poll() is None:
             time.sleep(0.02)
         for pid in (process.pid, *children(process.pid)):
             os.kill(pid, signal.SIGKILL)

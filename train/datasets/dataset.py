@@ -27,6 +27,8 @@ class Dataset:
         split: `"train"`, `"valid"` or `"test"`, [clips].
         tags: the names of the columns of `truth` and `target`.
         rule: what decides the split, as a model's metadata tells it.
+        cut: so many usable clips of the first two splits are to train on and the rest to validate on, as the
+            study did with the Million Song Dataset; by default each split is as listed.
         repeat: whether a clip of less than 29.1 s is repeated to fill them, or left out.
         notes: what else a user should know of it.
         left_out: by path, why a clip cannot be used.
@@ -42,6 +44,7 @@ class Dataset:
     tags: tuple[str, ...]
     rule: dict[str, str]
     repeat: bool
+    cut: int | None = None
     notes: tuple[str, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
 
@@ -69,6 +72,13 @@ class Dataset:
     def listed(self) -> dict[str, int]:
         """Clips per split, those that are left out among them."""
         return dict(Counter(self.split.tolist()))
+
+    def rows(self, split: str, usable: NDArray[np.bool_]) -> NDArray[np.intp]:
+        """The clips of a split that are among the clips `usable` [clips]."""
+        if self.cut is None or split == "test":
+            return np.flatnonzero(usable & (self.split == split))
+        pool = np.flatnonzero(usable & (self.split != "test"))
+        return pool[: self.cut] if split == "train" else pool[self.cut :]
 
     def fingerprint(self, usable: NDArray[np.bool_]) -> str:
         """What tells two sets of clips or labels apart, for the clips `usable` [clips]."""

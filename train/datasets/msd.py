@@ -2,7 +2,8 @@
 
 Bertin-Mahieux et al., ISMIR 2011; the lists and labels are those of Choi et al., ISMIR 2016, with 201,680
 clips to train on, 12,634 to validate and 28,540 to test. As in the study, tracks with less than 29.1 s of
-audio are left out, which leaves 11,774 and 28,435 of the last two.
+audio are left out, and of what remains of the first two lists the first 201,680 are to train on (Lee and Nam,
+IEEE SPL 2017), which leaves 11,774 to validate and 28,435 to test.
 
 A folder holds for each split `{split}_x_msd_id.txt` (a track a line), `{split}_y.npy` ([tracks, 50] of 0
 and 1) and perhaps `{split}_x_filename.txt` (the 7digital file of each track, such as `3/9/3974574.npy`).
@@ -37,6 +38,9 @@ TAGS = (
 
 SPLITS = ("train", "valid", "test")
 
+TRAIN = 201680
+"""Clips to train on, in the published list and in the study."""
+
 
 def read(root: Path, labels: str, audio: str) -> Dataset:
     """Read the tracks of the three lists under `root`.
@@ -50,10 +54,10 @@ def read(root: Path, labels: str, audio: str) -> Dataset:
     tracks: list[str] = []
     paths: list[str] = []
     matrices = []
-    for split in SPLITS:
-        ids = _lines(root / f"{split}_x_msd_id.txt", r"TR[A-Z]{5}[0-9A-F]{11}", "TRAAAAK128F9318786")
-        matrices.append(_matrix(root / f"{split}_y.npy", len(ids)))
-        names = root / f"{split}_x_filename.txt"
+    for name in SPLITS:
+        ids = _lines(root / f"{name}_x_msd_id.txt", r"TR[A-Z]{5}[0-9A-F]{11}", "TRAAAAK128F9318786")
+        matrices.append(_matrix(root / f"{name}_y.npy", len(ids)))
+        names = root / f"{name}_x_filename.txt"
         files = _lines(names, r".+\.\w+", "3/9/3974574.npy") if names.is_file() else None
         if files is not None and len(files) != len(ids):
             raise DataError(f"{names}: {len(files)} lines for {len(ids)} tracks")
@@ -65,6 +69,7 @@ def read(root: Path, labels: str, audio: str) -> Dataset:
     if twice:
         raise DataError(f"{root}: {len(twice)} tracks are listed twice, for example {twice[0]}")
     truth = np.concatenate(matrices)
+    split = np.repeat(SPLITS, [len(matrix) for matrix in matrices])
     return Dataset(
         "msd",
         root,
@@ -72,10 +77,11 @@ def read(root: Path, labels: str, audio: str) -> Dataset:
         tuple(paths),
         truth,
         truth,
-        np.repeat(SPLITS, [len(matrix) for matrix in matrices]),
+        split,
         TAGS,
         {"by": "published list", **{split: f"{split}_x_msd_id.txt" for split in SPLITS}},
         repeat=False,
+        cut=TRAIN if len(matrices[0]) == TRAIN else None,
     ).with_files()
 
 
