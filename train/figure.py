@@ -26,9 +26,7 @@ def figure_1(results: Results, path: Path) -> None:
     Points are means over runs, bars standard deviations. `path` ends in `.svg` or `.png`.
     """
     resolutions = RESOLUTIONS["vgg"]
-    with matplotlib.rc_context(
-        {"backend": "agg", "svg.hashsalt": "1", "svg.fonttype": "none", "font.size": 9}
-    ):
+    with matplotlib.rc_context({"svg.hashsalt": "1", "svg.fonttype": "none", "font.size": 9}):
         figure = Figure(figsize=(8, 12), layout="constrained")
         panels = figure.subplots(5, 1, sharex=True)
         for panel, (metric, sr) in zip(panels, product(METRICS, RATES), strict=False):
@@ -49,6 +47,7 @@ def figure_1(results: Results, path: Path) -> None:
             if panel.has_data():
                 panel.legend(loc="lower left")
             else:
+                panel.set_yticks([])
                 panel.text(0.5, 0.5, "not run", transform=panel.transAxes, ha="center", color="gray")
         for sr, colour, marker in zip(RATES, ("#009e73", "#cc79a7"), "ov", strict=True):
             gmac = [cost(Config("vgg", sr, *resolution))[0] / 1e9 for resolution in resolutions]
