@@ -133,17 +133,17 @@ def _compute_all(dataset: Dataset, excerpts: list[Config], cache: Path) -> None:
     description = f"mel {excerpts[0].sr // 1000}k {','.join(str(e.mels) for e in excerpts)}"
     names = [_name(dataset, excerpt, cache) for excerpt in excerpts]
     most = min(usable_cores(), len(clips), 61)  # more are not to be had on Windows
-    workers, todo, unread = most, clips, []
-    while todo:
+    workers, rest, unread = most, clips, []
+    while rest:
         finished = 0
         # Spawned, never forked: other threads may hold locks.
         context = multiprocessing.get_context("spawn")
         try:
             with ProcessPoolExecutor(workers, context, _start, (excerpts, names)) as pool:
-                jobs = [(clip, dataset.root / dataset.paths[clip]) for clip in todo]
-                chunk = 1 if workers == 1 else min(8, -(-len(todo) // workers))
-                outcomes = progress(pool.map(_compute, jobs, chunksize=chunk), description, len(todo))
-                for clip, (outcome, reason) in zip(todo, outcomes, strict=True):
+                jobs = [(clip, dataset.root / dataset.paths[clip]) for clip in rest]
+                chunk = 1 if workers == 1 else min(8, -(-len(rest) // workers))
+                outcomes = progress(pool.map(_compute, jobs, chunksize=chunk), description, len(rest))
+                for clip, (outcome, reason) in zip(rest, outcomes, strict=True):
                     for state in states:
                         state[clip] = (*files[clip], outcome) if outcome else (0, 0, b"")
                     finished += 1
@@ -153,13 +153,13 @@ def _compute_all(dataset: Dataset, excerpts: list[Config], cache: Path) -> None:
                         say(f"left out: {reason}")
         except BrokenProcessPool:
             if workers == 1:  # then it is known which clip it was
-                clip = todo[finished]
+                clip = rest[finished]
                 for state in states:
                     state[clip] = (*files[clip], FAILED)
                 say(f"left out: {dataset.root / dataset.paths[clip]}: it crashes the decoder")
                 finished += 1
             workers = 1 if workers > 1 else most
-        todo = todo[finished:]
+        rest = rest[finished:]
     if unread:
         raise DataError(f"{len(unread)} clips cannot be read now: start again when they can. {unread[0]}")
     rate = len(clips) / (time.perf_counter() - started)

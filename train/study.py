@@ -51,11 +51,11 @@ def study(
         raise RunError(
             "'study' takes one GPU, torchrun several: start it once per GPU instead, they share the grid"
         )
-    todo = [(config, seed) for seed in range(seeds) for config in configs]
+    rest = [(config, seed) for seed in range(seeds) for config in configs]
     failed = []
     for wait in (False, True):
         busy = []
-        for config, seed in todo:
+        for config, seed in rest:
             run = work / config.name / f"seed-{seed}"
             try:
                 with alone(run, wait):
@@ -69,6 +69,6 @@ def study(
                 failed.append(str(run))
         if busy:
             say(f"waiting for {len(busy)} runs of other processes")
-        todo = busy
+        rest = busy
     if failed:
         raise RunError(f"{len(failed)} runs failed, the others are complete: {', '.join(failed)}")

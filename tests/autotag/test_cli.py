@@ -199,7 +199,14 @@ def test_a_full_disk_is_said_in_one_line() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX signal")
 def test_interrupted_is_exit_130_and_what_was_written_is_whole() -> None:
     command = [sys.executable, "-m", "autotag", "--format", "jsonl", "--model", SMALL, *[str(SONG)] * 2000]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        # What a shell starts in the background ignores the signal, and passes that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
         assert process.stdout
         lines = [process.stdout.readline()]
         process.send_signal(signal.SIGINT)
