@@ -32,6 +32,16 @@ Work = Annotated[Path, typer.Option(help="Folder for the runs.")]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")]
 Augment = Annotated[bool | None, typer.Option(help="Instead of the recipe's.")]
+ModelsFolder = Annotated[Path, typer.Option(help="Folder for the INT8 files and the manifest.")]
+DatasetWord = Annotated[
+    str | None,
+    typer.Option("--dataset", help="What it was trained on, for the metadata.", show_default="the folder"),
+]
+LabelWord = Annotated[
+    str | None,
+    typer.Option(help="Where its labels came from, likewise.", show_default="which of them"),
+]
+LicenceWord = Annotated[str, typer.Option(help="Of the weights, likewise.")]
 Only = Annotated[
     list[str] | None, typer.Option(metavar="PATTERN", help="Such as 'vgg-12k-48-*-db'; may be repeated.")
 ]
@@ -57,8 +67,10 @@ class Split(StrEnum):
 class Labels(StrEnum):
     ANNOTATIONS = "annotations"
     SOFT = "soft"
+    SOFT_MSD = "soft-msd"
 
 
+LabelsOption = Annotated[Labels, typer.Option("--labels", help="Of which vocabulary.")]
 RecipeOption = Annotated[
     RecipeName, typer.Option("--recipe", help="The study's, or the one for probabilities as labels.")
 ]
@@ -86,6 +98,23 @@ def prepare(
     configs = choose(arch, only or ())
     dataset = read(data, audio=audio)
     typer.echo(summary(dataset, configs, fill(dataset, configs, cache)))
+
+
+@app.command()
+def label(
+    data: Data,
+    teacher: Annotated[
+        list[Path], typer.Option(metavar="ONNX", help="A published model; may be repeated for their mean.")
+    ],
+    labels: LabelsOption = Labels.SOFT,
+    audio: Audio = None,
+    cache: Cache = Path("cache"),
+) -> None:
+    """Label ten segments of 3 s of every training clip, for the recipes that ask for it."""
+    from train.datasets import read
+    from train.teachers import label as run_label
+
+    typer.echo(run_label(read(data, labels, audio), teacher, cache))
 
 
 @app.command()
@@ -174,16 +203,10 @@ def export(
     everything: Annotated[
         bool, typer.Option("--all", help="Of every configuration in WORK the run that validates best.")
     ] = False,
-    models: Annotated[Path, typer.Option(help="Folder for the INT8 files and the manifest.")] = Path(
-        "runs/models"
-    ),
-    dataset: Annotated[
-        str | None, typer.Option(help="What it was trained on, for the metadata.", show_default="the folder")
-    ] = None,
-    label_source: Annotated[
-        str | None, typer.Option(help="Where its labels came from, likewise.", show_default="which of them")
-    ] = None,
-    licence: Annotated[str, typer.Option(help="Of the weights, likewise.")] = "not stated",
+    models: ModelsFolder = Path("runs/models"),
+    dataset: DatasetWord = None,
+    label_source: LabelWord = None,
+    licence: LicenceWord = "not stated",
     cache: Cache = Path("cache"),
     work: Work = Path("runs"),
 ) -> None:
@@ -203,6 +226,30 @@ def export(
         clips = read_once(**asked(folder)["data"])
         with alone(folder):
             typer.echo(run_export(folder, clips, cache, models, words))
+
+
+@app.command()
+def distill(
+    data: Data,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="PATTERN", help="Such as 'msd-*'; may be repeated.")
+    ] = None,
+    device: Device = "cpu",
+    models: ModelsFolder = Path("runs/models"),
+    dataset: DatasetWord = None,
+    label_source: LabelWord = None,
+    licence: LicenceWord = "not stated",
+    audio: Audio = None,
+    cache: Cache = Path("cache"),
+    work: Work = Path("runs"),
+) -> None:
+    """Train and export the family of models that comes with autotag; start it again to go on."""
+    from train.distill import distill as run_distill
+    from train.export import Words
+
+    words = Words(dataset, label_source, licence)
+    run_distill(data, only or ["*"], audio, cache, work, models, words, device)
+    typer.echo(models)
 
 
 @app.command()

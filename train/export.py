@@ -29,7 +29,7 @@ from train.errors import RunError
 from train.evaluate import evaluate_split
 from train.features import mel_power
 from train.locks import locked
-from train.runs import all_results, result, write
+from train.runs import all_results, best, result, write
 
 CALIBRATION = 128
 """Training clips, at most, that the INT8 ranges are read from."""
@@ -84,7 +84,7 @@ def to_fp32(run: Path, dataset: Dataset, cache: Path) -> Path:
     if dataset.fingerprint(usable) != outcome["fingerprint"]:
         raise RunError(f"{run}: the clips or labels of {dataset.root} are no longer those it was trained on")
     network = build(config, len(dataset.tags))
-    network.load_state_dict(torch.load(run / "best.pt", map_location="cpu")["model"])
+    network.load_state_dict(best(run)["model"])
     metadata = Metadata(
         name=dataset.model_name(config),
         config=config,
@@ -141,14 +141,14 @@ def export(run: Path, dataset: Dataset, cache: Path, models: Path, words: Words)
 
 
 def best_runs(work: Path) -> list[Path]:
-    """The complete run of each configuration under `work` whose validation loss is lowest."""
-    best: dict[str, Path] = {}
+    """The complete run of each model under `work` whose validation loss is lowest."""
+    chosen: dict[str, Path] = {}
     results = all_results(work)
     for run, outcome in results.items():
-        rival = best.setdefault(outcome["config"], run)
+        rival = chosen.setdefault(run.parent.name, run)
         if outcome["valid_loss"] < results[rival]["valid_loss"]:
-            best[outcome["config"]] = run
-    return list(best.values())
+            chosen[run.parent.name] = run
+    return list(chosen.values())
 
 
 def _excerpts(dataset: Dataset, config: Config, cache: Path, count: int) -> Array:
@@ -264,9 +264,8 @@ def publish(path: Path, models: Path) -> Path:
 
 def is_published(run: Path, models: Path, words: Words) -> bool:
     """Whether `models` lists the INT8 file of a run as it is, described by the same words."""
-    name = run.resolve().parent.name
-    file = run / f"{name}.int8.onnx"
-    if not file.exists() or not (models / MANIFEST).exists():
+    file = next(run.glob("*.int8.onnx"), None)
+    if file is None or not (models / MANIFEST).exists():
         return False
     if file.stat().st_mtime_ns < (run / "best.pt").stat().st_mtime_ns:
         return False

@@ -68,7 +68,7 @@ def prepare(dataset: Dataset, configs: Collection[Config], cache: Path) -> dict[
         DataError: no clip at all could be decoded, one cannot be read for now, or the disk is too small.
     """
     excerpts = sorted({_excerpt(config) for config in configs}, key=lambda e: (e.sr, e.mels))
-    folder = _folder(dataset, cache)
+    folder = folder_of(dataset, cache)
     with locked(folder / "lock", f"{folder}: another process fills this cache: waiting for it"):
         try:
             opened = {excerpt: _open(dataset, excerpt, cache) for excerpt in excerpts}
@@ -207,13 +207,13 @@ def _excerpt(config: Config) -> Config:
     return Config("vgg", config.sr, config.mels, 1)
 
 
-def _folder(dataset: Dataset, cache: Path) -> Path:
+def folder_of(dataset: Dataset, cache: Path) -> Path:
     listed = hashlib.sha256("\n".join(dataset.paths).encode()).hexdigest()
     return cache / f"{dataset.root.resolve().name}-{listed[:12]}"
 
 
 def _name(dataset: Dataset, excerpt: Config, cache: Path) -> Path:
-    return _folder(dataset, cache) / f"{excerpt.sr // 1000}k-{excerpt.mels}.npy"
+    return folder_of(dataset, cache) / f"{excerpt.sr // 1000}k-{excerpt.mels}.npy"
 
 
 def _open(dataset: Dataset, config: Config, cache: Path) -> tuple[Array, NDArray[np.void]]:

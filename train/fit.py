@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, distributed, nn
-from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_logits, interpolate
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler
 
@@ -30,6 +30,7 @@ from train.device import describe, join, peak, readers
 from train.errors import DataError, RunError
 from train.features import bytes_per_clip, mel_power
 from train.metrics import evaluate
+from train.teachers import labelled_segments, segment_labels
 
 
 @dataclass(frozen=True)
@@ -37,29 +38,33 @@ class Recipe:
     """How a network is trained: Adam on binary cross-entropy, and the rest here.
 
     Attributes:
-        labels: `"annotations"`, or `"soft"` for probabilities.
+        labels: `"annotations"`, or `"soft"` or `"soft-msd"` for probabilities.
+        segments: aim a network of 3 s at labels of its very segment, see `train.teachers`.
         epochs: passes over the training split.
         batch: clips per step, over all processes.
         rate: learning rate, constant or the peak of one cycle.
         one_cycle: warm up to `rate` and anneal to zero (Smith and Topin 2018).
         augment: vary and mix the clips, see `train.augment`.
         seed: of the weights, the order of clips and the augmentation.
+        start: name of a configuration whose run of this seed, trained before, gives the first weights.
     """
 
     labels: str = "annotations"
+    segments: bool = False
     epochs: int = 13
     batch: int = 64
     rate: float = 1e-3
     one_cycle: bool = False
     augment: bool = False
     seed: int = 0
+    start: str | None = None
 
 
 RECIPES = {
     "study": Recipe(),
     "soft": Recipe(labels="soft", epochs=40, batch=32, one_cycle=True, augment=True),
 }
-"""The study's own recipe, and the one behind the models that are bundled."""
+"""The study's own recipe, and one for probabilities."""
 
 SEGMENTS = 16
 """Segments that are scored at once outside training."""
@@ -81,7 +86,7 @@ class Clips(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         return len(self.rows)
 
     def __getitems__(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Mel power [batch, mels, frames] and target [batch, tags]."""
+        """Mel power [batch, mels, frames] and target [batch, tags], or [batch, patches, tags]."""
         rows = self.rows[indices]
         power = np.stack([self.power[row][:, :: self.hop] for row in rows])
         return torch.from_numpy(power), torch.from_numpy(self.target[rows])
@@ -128,7 +133,8 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
     network = build(config, len(dataset.tags)).to(device)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(network.parameters(), recipe.rate)
-    clips = Clips(power, rows["train"], config.hop, dataset.target)
+    target = segment_labels(dataset, cache) if recipe.segments else dataset.target
+    clips = Clips(power, rows["train"], config.hop, target)
     sampler: DistributedSampler[tuple[Tensor, Tensor]] = DistributedSampler(
         clips, ranks, rank, seed=1000 * recipe.seed
     )  # which adds the epoch
@@ -150,6 +156,8 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
     else:
         schedule = torch.optim.lr_scheduler.ConstantLR(optimizer, 1)
     history: list[dict[str, Any]] = []
+    if recipe.start is not None and not (run / "last.pt").exists():
+        inherit(network, runs.best(run.parent.parent / recipe.start / run.name)["model"])
     if (run / "last.pt").exists():
         last = torch.load(run / "last.pt", map_location="cpu")
         network.load_state_dict(last["model"])
@@ -172,7 +180,9 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
             if len(inputs) == 1:  # a single clip has no variance for the batch norm of a 1x1 map
                 continue
             inputs, wanted = inputs.to(device, non_blocking=True), wanted.to(device, non_blocking=True)
-            if config.frames < inputs.shape[2]:
+            if recipe.segments:
+                inputs, wanted = labelled_segments(inputs, wanted, config)
+            elif config.frames < inputs.shape[2]:
                 inputs = random_segment(inputs, config.frames)
             if recipe.augment:
                 inputs, wanted = augment(inputs, wanted)
@@ -214,7 +224,7 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
             say(f"{config.name} seed {recipe.seed} {json.dumps(line)}")
 
     if rank == 0:
-        best = torch.load(run / "best.pt", map_location=device)
+        best = runs.best(run)
         network.load_state_dict(best["model"])
         held_out = np.concatenate([rows["valid"], rows["test"]])
         scores = predict(network, power, held_out, config, device)
@@ -267,6 +277,22 @@ def _agree(value: Any, run: Path, ranks: int) -> Any:
 
 def _as_it_is(batch: Any) -> Any:
     return batch
+
+
+def inherit(network: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Begin with the weights of the same architecture at another resolution.
+
+    All of VGG-CNN's fit as they are; the filters of MUSICNN that span bands are resized to span the same
+    part of the spectrum, with the same response to a flat one.
+    """
+    fitting = {}
+    for name, wanted in network.state_dict().items():
+        given = weights[name]
+        if given.shape != wanted.shape:
+            height, width = wanted.shape[2:]
+            given = interpolate(given, (height, width), mode="area") * (given.shape[2] / height)
+        fitting[name] = given
+    network.load_state_dict(fitting)
 
 
 def random_segment(power: Tensor, frames: int) -> Tensor:

@@ -84,6 +84,19 @@ def result(run: Path) -> dict[str, Any] | None:
     return json.loads(path.read_text("utf-8")) if path.exists() else None
 
 
+def best(run: Path) -> dict[str, Any]:
+    """The weights of the best epoch so far, on the CPU.
+
+    Raises:
+        RunError: there is none.
+    """
+    try:
+        found: dict[str, Any] = torch.load(run / "best.pt", map_location="cpu")
+        return found
+    except FileNotFoundError as error:
+        raise RunError(f"{run}: no weights there yet: 'python -m train fit' makes them") from error
+
+
 def all_results(work: Path) -> dict[Path, dict[str, Any]]:
     """The complete runs under `work`, `NAME/seed-N`, and what came of them.
 

@@ -12,7 +12,10 @@ ARCHITECTURES = {"vgg": VGG, "musicnn": MUSICNN}
 
 def build(config: Config, tags: int = 50) -> nn.Module:
     """The untrained network of a configuration: mel [batch, 1, mels, frames] to (logits, embedding)."""
-    return ARCHITECTURES[config.arch](config, tags)
+    network = ARCHITECTURES[config.arch](config, tags)
+    # The filters after it can scale and shift as well, and its gradient would double a step of MUSICNN.
+    network.input_norm.requires_grad_(False)
+    return network
 
 
 def cost(config: Config) -> tuple[int, int]:

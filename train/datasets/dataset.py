@@ -18,7 +18,8 @@ class Dataset:
     """Clips with their labels, in three splits.
 
     Attributes:
-        kind: `"mtat"` or `"msd"`: whose layout and vocabulary it has.
+        kind: `"mtat"` or `"msd"`: whose layout it has.
+        vocabulary: likewise, whose tags.
         root: the folder that `paths` are relative to.
         origin: the arguments of `train.datasets.read`, to read it again.
         paths: the audio file of each clip.
@@ -35,6 +36,7 @@ class Dataset:
     """
 
     kind: str
+    vocabulary: str
     root: Path
     origin: dict[str, str]
     paths: tuple[str, ...]
@@ -88,7 +90,7 @@ class Dataset:
 
     def model_name(self, config: Config) -> str:
         """A configuration trained on this data set: a plain name speaks MagnaTagATune's tags."""
-        return config.name if self.kind == "mtat" else f"{self.kind}-{config.name}"
+        return config.name if self.vocabulary == "mtat" else f"{self.vocabulary}-{config.name}"
 
     def undefined(self, rows: NDArray[np.intp]) -> tuple[str, ...]:
         """Tags that all of the clips `rows` have, or none: they have no ROC AUC and no PR AUC."""

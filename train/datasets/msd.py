@@ -72,6 +72,7 @@ def read(root: Path, labels: str, audio: str) -> Dataset:
     split = np.repeat(SPLITS, [len(matrix) for matrix in matrices])
     return Dataset(
         "msd",
+        "msd",
         root,
         {"root": str(root.resolve()), "labels": labels, "audio": audio},
         tuple(paths),

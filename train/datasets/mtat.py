@@ -1,7 +1,8 @@
 """MagnaTagATune's layout: `annotations_final.csv` and MP3s in folders 0 to f, split by folder.
 
 Law et al., ISMIR 2009; the split by folder and the 50 most frequent of its 188 tags are those of the study.
-A data set of the same layout may add `soft_labels.csv`: probabilities instead of 0 and 1.
+A data set of the same layout may add probabilities: `soft_labels.csv` of the same tags, and
+`soft_labels_msd.csv` of the Million Song Dataset's, of which it has no annotations.
 """
 
 import csv
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from train.datasets import msd
 from train.datasets.dataset import Dataset, fill_in
 from train.errors import DataError
 
@@ -19,7 +21,10 @@ INDEX = "annotations_final.csv"
 AUDIO = "{path}"
 """Where a clip lies: `{path}` is its `mp3_path`, `{id}` its `clip_id`."""
 
-SOFT = {"soft": "soft_labels.csv"}
+SOFT = {"soft": "soft_labels.csv", "soft-msd": "soft_labels_msd.csv"}
+
+FREQUENT = 0.05
+"""Share of the clips that count as having a tag of which there are probabilities only: the highest ones."""
 
 # fmt: off
 TAGS = (
@@ -47,7 +52,7 @@ BROKEN = frozenset(
 
 
 def read(root: Path, labels: str, audio: str) -> Dataset:
-    """Read the clips listed under `root`, with `"annotations"` or `"soft"` labels as the target.
+    """Read the clips listed under `root`, with annotations or one of `SOFT` as the target.
 
     Raises:
         DataError: a file is missing, or a row or column of it is not what it should be.
@@ -63,13 +68,16 @@ def read(root: Path, labels: str, audio: str) -> Dataset:
         )
     truth = annotations[:, [columns.index(tag) for tag in TAGS]]
     target = truth
+    tags = msd.TAGS if labels == "soft-msd" else TAGS
     if labels != "annotations":
         path = root / SOFT[labels]
-        by_clip = {row["clip_id"]: row for row in _rows(path)}
+        by_clip = {row["clip_id"]: row for row in _rows(path, tags)}
         missing = [row["clip_id"] for row in rows if row["clip_id"] not in by_clip]
         if missing:
             raise DataError(f"{path}: {len(missing)} annotated clips have no row, for example {missing[0]!r}")
-        target = _matrix(path, [by_clip[row["clip_id"]] for row in rows], TAGS)
+        target = _matrix(path, [by_clip[row["clip_id"]] for row in rows], tags)
+    if tags is not TAGS:
+        truth = (target >= np.quantile(target, 1 - FREQUENT, axis=0)).astype(np.float32)
 
     notes = []
     most = top_tags(columns, annotations)
@@ -82,13 +90,14 @@ def read(root: Path, labels: str, audio: str) -> Dataset:
     paths = tuple(fill_in(audio, root, id=row["clip_id"], path=row["mp3_path"]) for row in rows)
     return Dataset(
         "mtat",
+        "mtat" if tags is TAGS else "msd",
         root,
         {"root": str(root.resolve()), "labels": labels, "audio": audio},
         paths,
         truth,
         target,
         np.array([_split(root, row["mp3_path"]) for row in rows]),
-        TAGS,
+        tags,
         {"by": "folder", **FOLDERS},
         repeat=True,
         notes=tuple(notes),
@@ -105,7 +114,7 @@ def top_tags(columns: list[str], annotations: NDArray[np.float32], top: int = 50
     return tuple(columns[j] for j in np.argsort(-annotations.sum(axis=0), kind="stable")[:top])
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def _rows(path: Path, tags: Sequence[str] = TAGS) -> list[dict[str, str]]:
     if not path.is_file():
         raise DataError(f"{path}: no such file: --labels annotations does without it")
     try:
@@ -115,7 +124,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
         raise DataError(f"{path}: not a table in UTF-8: {error}") from error
     if not rows:
         raise DataError(f"{path}: no rows")
-    columns = ("clip_id", *TAGS, *(("mp3_path",) if path.name == INDEX else ()))
+    columns = ("clip_id", *tags, *(("mp3_path",) if path.name == INDEX else ()))
     missing = [column for column in columns if column not in rows[0]]
     if missing:
         raise DataError(
