@@ -1,6 +1,13 @@
-"""Vary clips in ways that leave their tags alone, or change them in a known way; all on mel power."""
+"""Vary clips in ways that leave their tags alone, or change them in a known way; all on mel power.
 
+Every step takes mel power [batch, mels, frames] and probabilities [batch, tags], and returns both.
+"""
+
+from collections.abc import Callable, Iterable
+
+import torch
 from torch import Tensor, arange, linspace, rand, randint, randperm
+from torch.distributions import Gamma
 
 GAIN = 6.0
 """Largest change of level, in dB."""
@@ -9,32 +16,72 @@ TILT = 6.0
 """Largest change of the lowest band against the highest, in dB."""
 
 
-def augment(power: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Roll in time, gain and spectral tilt for each clip; mix the clips of half of the batches in pairs.
-
-    Args:
-        power: mel power [batch, mels, frames].
-        target: probabilities [batch, tags].
-
-    Returns:
-        power and target of the same shapes; mixed clips have mixed targets.
-    """
+def roll(power: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Begin each clip anywhere, and go on with its begin after its end."""
     batch, mels, frames = power.shape
     shift = randint(frames, (batch, 1), device=power.device)
     index = (arange(frames, device=power.device) + shift) % frames
-    power = power.gather(2, index[:, None, :].expand(-1, mels, -1))
+    return power.gather(2, index[:, None, :].expand(-1, mels, -1)), target
 
-    gain = GAIN * _uniform(power, batch, 1)
-    tilt = TILT / 2 * _uniform(power, batch, 1) * linspace(-1, 1, mels, device=power.device)
-    power = power * 10 ** ((gain + tilt) / 10)[:, :, None]
 
+def gain(power: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Change the level of each clip."""
+    return _amplified(power, GAIN * _uniform(power, -1, 1)), target
+
+
+def tilt(power: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Raise the treble of each clip against its bass, or the other way round."""
+    slope = linspace(-1, 1, power.shape[1], device=power.device)
+    return _amplified(power, TILT / 2 * _uniform(power, -1, 1) * slope), target
+
+
+def band(power: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Take what is below and above a band from a quarter of the clips, as small speakers and phones do."""
+    place = linspace(0, 1, power.shape[1], device=power.device)
+    outside = (place < _uniform(power, 0, 0.2)) | (place > _uniform(power, 0.6, 1))
+    chosen = _uniform(power, 0, 1) < 0.25
+    return _amplified(power, -_uniform(power, 10, 60) * (outside & chosen)), target
+
+
+def mix(power: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Mix the clips of half of the batches in pairs, and their probabilities likewise."""
     if rand(()) < 0.5:
-        other = randperm(batch, device=power.device)
-        share = rand(batch, 1, device=power.device)
+        other = randperm(len(power), device=power.device)
+        share = rand(len(power), 1, device=power.device)
         power = share[:, :, None] * power + (1 - share[:, :, None]) * power[other]
         target = share * target + (1 - share) * target[other]
     return power, target
 
 
-def _uniform(like: Tensor, *shape: int) -> Tensor:
-    return 2 * rand(*shape, device=like.device) - 1
+def noise(power: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Put noise in place of one clip in sixteen: of any level and slope, and with no tag at all."""
+    chosen = torch.nonzero(rand(len(power), device=power.device) < 1 / 16)[:, 0]
+    made = power[chosen]
+    slope = linspace(0, 1, power.shape[1], device=power.device)
+    level = _uniform(made, -90, 10) + _uniform(made, -60, 20) * slope  # dB
+    # A band sums the power of a few bins of noise, each of them exponential: a gamma distribution.
+    shape = _uniform(made, 1, 6)[:, :, None].expand_as(made)
+    made = _amplified(Gamma(shape, shape).sample(), level)
+    return power.index_copy(0, chosen, made), target.index_fill(0, chosen, 0)
+
+
+STEPS: dict[str, Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]] = {
+    step.__name__: step for step in (roll, gain, tilt, band, mix, noise)
+}
+"""In the order in which they are done."""
+
+
+def augment(power: Tensor, target: Tensor, steps: Iterable[str]) -> tuple[Tensor, Tensor]:
+    """Do some of the steps to a batch."""
+    for name in STEPS:
+        if name in steps:
+            power, target = STEPS[name](power, target)
+    return power, target
+
+
+def _amplified(power: Tensor, decibels: Tensor) -> Tensor:
+    return power * 10 ** (decibels / 10)[:, :, None]
+
+
+def _uniform(like: Tensor, low: float, high: float) -> Tensor:
+    return low + (high - low) * rand(len(like), 1, device=like.device)

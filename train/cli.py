@@ -31,7 +31,9 @@ Cache = Annotated[Path, typer.Option(help="Folder for the mel cache.")]
 Work = Annotated[Path, typer.Option(help="Folder for the runs.")]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")]
-Augment = Annotated[bool | None, typer.Option(help="Instead of the recipe's.")]
+Without = Annotated[
+    list[str] | None, typer.Option(metavar="STEP", help="Of the recipe's augmentation; may be repeated.")
+]
 ModelsFolder = Annotated[Path, typer.Option(help="Folder for the INT8 files and the manifest.")]
 DatasetWord = Annotated[
     str | None,
@@ -123,7 +125,7 @@ def fit(
     data: Data,
     recipe: RecipeOption = RecipeName.STUDY,
     epochs: Epochs = None,
-    augment: Augment = None,
+    without: Without = None,
     seed: int = 0,
     device: Device = "cpu",
     audio: Audio = None,
@@ -136,7 +138,7 @@ def fit(
     from train.runs import alone
 
     wanted = Config.parse(config)
-    chosen = replace(_recipe(recipe, epochs, augment), seed=seed)
+    chosen = replace(_recipe(recipe, epochs, without), seed=seed)
     run = work / wanted.name / f"seed-{seed}"
     dataset = read(data, chosen.labels, audio)
     with alone(run):
@@ -152,7 +154,7 @@ def study(
     runs: Annotated[int, typer.Option(min=1, help="Seeds per configuration.")] = 3,
     recipe: RecipeOption = RecipeName.STUDY,
     epochs: Epochs = None,
-    augment: Augment = None,
+    without: Without = None,
     device: Device = "cpu",
     audio: Audio = None,
     cache: Cache = Path("cache"),
@@ -164,7 +166,7 @@ def study(
     from train.study import study as run_study
 
     configs = choose(arch, only or ())
-    chosen = _recipe(recipe, epochs, augment)
+    chosen = _recipe(recipe, epochs, without)
     run_study(configs, runs, read(data, chosen.labels, audio), cache, work, chosen, device)
     typer.echo(work)
 
@@ -265,14 +267,17 @@ def report(
     typer.echo(write_report(runs, out or runs[0]))
 
 
-def _recipe(name: RecipeName, epochs: int | None, augment: bool | None) -> "Recipe":
+def _recipe(name: RecipeName, epochs: int | None, without: list[str] | None) -> "Recipe":
     from train.fit import RECIPES
 
     recipe = RECIPES[name]
     if epochs is not None:
         recipe = replace(recipe, epochs=epochs)
-    if augment is not None:
-        recipe = replace(recipe, augment=augment)
+    for step in without or ():
+        if step not in recipe.augment:
+            steps = ", ".join(recipe.augment) or "none"
+            raise typer.BadParameter(f"{step!r}: the recipe's steps are {steps}", param_hint="--without")
+        recipe = replace(recipe, augment=tuple(s for s in recipe.augment if s != step))
     return recipe
 
 

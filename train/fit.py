@@ -23,7 +23,7 @@ from autotag.mel import Array
 from autotag.segments import segments
 from train import runs
 from train.architectures import build, cost
-from train.augment import augment
+from train.augment import STEPS, augment
 from train.console import progress, say
 from train.datasets.dataset import Dataset
 from train.device import describe, join, peak, readers
@@ -44,7 +44,7 @@ class Recipe:
         batch: clips per step, over all processes.
         rate: learning rate, constant or the peak of one cycle.
         one_cycle: warm up to `rate` and anneal to zero (Smith and Topin 2018).
-        augment: vary and mix the clips, see `train.augment`.
+        augment: the steps of `train.augment` that are done.
         seed: of the weights, the order of clips and the augmentation.
         start: name of a configuration whose run of this seed, trained before, gives the first weights.
     """
@@ -55,14 +55,14 @@ class Recipe:
     batch: int = 64
     rate: float = 1e-3
     one_cycle: bool = False
-    augment: bool = False
+    augment: tuple[str, ...] = ()
     seed: int = 0
     start: str | None = None
 
 
 RECIPES = {
     "study": Recipe(),
-    "soft": Recipe(labels="soft", epochs=40, batch=32, one_cycle=True, augment=True),
+    "soft": Recipe(labels="soft", epochs=40, batch=32, one_cycle=True, augment=tuple(STEPS)),
 }
 """The study's own recipe, and one for probabilities."""
 
@@ -185,7 +185,7 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
             elif config.frames < inputs.shape[2]:
                 inputs = random_segment(inputs, config.frames)
             if recipe.augment:
-                inputs, wanted = augment(inputs, wanted)
+                inputs, wanted = augment(inputs, wanted, recipe.augment)
             with torch.autocast(device.type, torch.bfloat16):
                 logits, _ = model(network_input(inputs, config))
             loss = binary_cross_entropy_with_logits(logits.float(), wanted)
