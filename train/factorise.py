@@ -23,7 +23,8 @@ def factorise(network: VGG, inputs: Tensor, rank: int = RANK) -> VGG:
         inputs: log-mel segments [n, 1, mels, frames].
     """
     network = copy.deepcopy(network).eval()
-    convolution, norm, pool, activation = network.blocks[-1]
+    block = network.blocks[-1]
+    convolution, norm, pool, activation = block  # type: ignore[misc]
     outputs: list[Tensor] = []
     hook = convolution.register_forward_hook(lambda *call: outputs.append(call[2]))
     with torch.no_grad():
