@@ -13,7 +13,7 @@ from train.runs import alone
 
 FIRST = RECIPES["soft"]
 NEXT = replace(FIRST, rate=5e-4)
-SEGMENT = replace(FIRST, segments=True, epochs=60)
+SEGMENT = replace(FIRST, segments=True, prior=True, epochs=60)
 
 FAMILY: dict[str, Recipe] = {
     "vgg-12k-48-x10-db": FIRST,

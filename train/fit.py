@@ -43,6 +43,7 @@ class Recipe:
         epochs: passes over the training split.
         batch: clips per step, over all processes.
         rate: learning rate, constant or the peak of one cycle.
+        prior: begin with the mean probability of every tag.
         one_cycle: warm up to `rate` and anneal to zero (Smith and Topin 2018).
         augment: the steps of `train.augment` that are done.
         seed: of the weights, the order of clips and the augmentation.
@@ -54,6 +55,7 @@ class Recipe:
     epochs: int = 13
     batch: int = 64
     rate: float = 1e-3
+    prior: bool = False
     one_cycle: bool = False
     augment: tuple[str, ...] = ()
     seed: int = 0
@@ -131,6 +133,10 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
 
     torch.manual_seed(recipe.seed)
     network = build(config, len(dataset.tags)).to(device)
+    if recipe.prior:
+        mean = torch.from_numpy(dataset.target[rows["train"]].mean(axis=0)).clamp(0.001, 0.999)
+        bias = network.get_parameter("dense.bias" if config.arch == "vgg" else "dense.1.bias")
+        bias.data.copy_(mean.logit())
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(network.parameters(), recipe.rate)
     target = segment_labels(dataset, cache) if recipe.segments else dataset.target
