@@ -100,6 +100,31 @@ class Config:
         return kinds, sum(max(r, 1 / r) for r in ratio)
 
 
+VOCABULARIES = ("mtat", "msd")
+"""Whose 50 tags a model speaks: MagnaTagATune's, or the Million Song Dataset's."""
+
+
+def model_name(config: Config, vocabulary: str) -> str:
+    """The name of a trained model: a plain one speaks MagnaTagATune's tags.
+
+    >>> model_name(Config(), "msd")
+    'msd-vgg-12k-48-x2-db'
+
+    Raises:
+        ConfigError: there is no such vocabulary.
+    """
+    _allow("vocabulary", vocabulary, VOCABULARIES)
+    return config.name if vocabulary == "mtat" else f"{vocabulary}-{config.name}"
+
+
+def parse_model_name(name: str) -> tuple[Config, str]:
+    """Configuration and vocabulary of a name such as `msd-vgg-12k-48-x2-db`."""
+    prefix, _, rest = name.partition("-")
+    if prefix in VOCABULARIES[1:]:
+        return Config.parse(rest), prefix
+    return Config.parse(name), VOCABULARIES[0]
+
+
 def _allow(what: str, value: object, allowed: tuple[object, ...]) -> None:
     if value not in allowed:
         raise ConfigError(f"{what} {value!r} is not in the study: use {', '.join(map(str, allowed))}")

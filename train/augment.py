@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, arange, linspace, rand, randint, randperm
 from torch.distributions import Gamma
 
-GAIN = 6.0
-"""Largest change of level, in dB."""
+GAIN = (-20.0, 6.0)
+"""Change of level, in dB: files are softer than the corpus rather than louder."""
 
 TILT = 6.0
 """Largest change of the lowest band against the highest, in dB."""
@@ -26,21 +26,13 @@ def roll(power: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 def gain(power: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Change the level of each clip."""
-    return _amplified(power, GAIN * _uniform(power, -1, 1)), target
+    return _amplified(power, _uniform(power, *GAIN)), target
 
 
 def tilt(power: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Raise the treble of each clip against its bass, or the other way round."""
     slope = linspace(-1, 1, power.shape[1], device=power.device)
     return _amplified(power, TILT / 2 * _uniform(power, -1, 1) * slope), target
-
-
-def band(power: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Take what is below and above a band from a quarter of the clips, as small speakers and phones do."""
-    place = linspace(0, 1, power.shape[1], device=power.device)
-    outside = (place < _uniform(power, 0, 0.2)) | (place > _uniform(power, 0.6, 1))
-    chosen = _uniform(power, 0, 1) < 0.25
-    return _amplified(power, -_uniform(power, 10, 60) * (outside & chosen)), target
 
 
 def mix(power: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,7 +58,7 @@ def noise(power: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 STEPS: dict[str, Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]] = {
-    step.__name__: step for step in (roll, gain, tilt, band, mix, noise)
+    step.__name__: step for step in (roll, gain, tilt, mix, noise)
 }
 """In the order in which they are done."""
 

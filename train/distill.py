@@ -4,41 +4,46 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from autotag.config import Config
+from autotag.config import parse_model_name
 from train.datasets import read
 from train.errors import RunError
 from train.export import Words, export, is_published
 from train.fit import RECIPES, Recipe, fit
 from train.runs import alone
 
-FIRST = RECIPES["soft"]
-NEXT = replace(FIRST, rate=5e-4)
-SEGMENT = replace(FIRST, segments=True, prior=True, epochs=60)
+ROOTS = {"root-vgg": "vgg-12k-48-x10-db", "root-musicnn": "musicnn-12k-48-x1-db"}
+"""Cheap configurations that are trained from nothing, for the others to begin with; not exported."""
+
+_NEXT = replace(RECIPES["soft"], rate=5e-4)
+_SEGMENT = replace(RECIPES["soft"], segments=True, prior=True)
+_SEGMENT_NEXT = replace(_SEGMENT, rate=5e-4)
 
 FAMILY: dict[str, Recipe] = {
-    "vgg-12k-48-x10-db": FIRST,
-    "vgg-12k-48-x5-db": replace(NEXT, epochs=12, start="vgg-12k-48-x10-db"),
-    "vgg-12k-48-x4-db": replace(NEXT, epochs=10, start="vgg-12k-48-x5-db"),
-    "vgg-12k-48-x3-db": replace(NEXT, epochs=10, start="vgg-12k-48-x4-db"),
-    "vgg-12k-48-x2-db": replace(NEXT, epochs=12, start="vgg-12k-48-x3-db"),
-    "vgg-12k-8-x1-db": replace(NEXT, epochs=14, start="vgg-12k-48-x2-db"),
-    "msd-vgg-12k-48-x10-db": replace(NEXT, labels="soft-msd", epochs=20, start="vgg-12k-48-x10-db"),
-    "msd-vgg-12k-48-x2-db": replace(NEXT, labels="soft-msd", epochs=12, start="vgg-12k-48-x2-db"),
-    "musicnn-12k-48-x1-db": SEGMENT,
-    "musicnn-12k-96-x1-db": replace(SEGMENT, rate=5e-4, epochs=24, start="musicnn-12k-48-x1-db"),
-    "vgg-12k-24-x1-db": replace(NEXT, epochs=8, start="vgg-12k-48-x2-db"),
-    "vgg-12k-48-x1-db": replace(NEXT, epochs=6, start="vgg-12k-48-x2-db"),
-    "vgg-12k-96-x2-db": replace(NEXT, epochs=6, start="vgg-12k-48-x2-db"),
-    "musicnn-16k-96-x1-db": replace(SEGMENT, rate=5e-4, epochs=20, start="musicnn-12k-96-x1-db"),
-    "musicnn-16k-48-x1-db": replace(SEGMENT, rate=5e-4, epochs=20, start="musicnn-12k-48-x1-db"),
+    "root-vgg": replace(RECIPES["soft"], augment=("roll", "gain", "tilt", "mix")),
+    "vgg-12k-48-x2-db": replace(_NEXT, epochs=16, start="root-vgg"),
+    "vgg-12k-48-x10-db": replace(_NEXT, epochs=20, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x5-db": replace(_NEXT, epochs=12, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x4-db": replace(_NEXT, epochs=10, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x3-db": replace(_NEXT, epochs=8, start="vgg-12k-48-x2-db"),
+    "vgg-12k-8-x1-db": replace(_NEXT, epochs=14, start="vgg-12k-48-x2-db"),
+    "msd-vgg-12k-48-x10-db": replace(_NEXT, labels="soft-msd", epochs=16, start="vgg-12k-48-x10-db"),
+    "msd-vgg-12k-48-x2-db": replace(_NEXT, labels="soft-msd", epochs=10, start="vgg-12k-48-x2-db"),
+    "vgg-12k-24-x1-db": replace(_NEXT, epochs=8, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x1-db": replace(_NEXT, epochs=6, start="vgg-12k-48-x2-db"),
+    "vgg-12k-96-x2-db": replace(_NEXT, epochs=6, start="vgg-12k-48-x2-db"),
+    "vgg-12k-96-x1-db": replace(_NEXT, epochs=6, start="vgg-12k-96-x2-db"),
+    "root-musicnn": replace(_SEGMENT, epochs=60),
+    "musicnn-12k-96-x1-db": replace(_SEGMENT_NEXT, epochs=24, start="root-musicnn"),
+    "musicnn-12k-48-x1-db": replace(_SEGMENT_NEXT, epochs=16, start="musicnn-12k-96-x1-db"),
+    "musicnn-16k-96-x1-db": replace(_SEGMENT_NEXT, epochs=20, start="musicnn-12k-96-x1-db"),
+    "musicnn-16k-48-x1-db": replace(_SEGMENT_NEXT, epochs=16, start="musicnn-16k-96-x1-db"),
     "msd-musicnn-12k-96-x1-db": replace(
-        SEGMENT, labels="soft-msd", rate=5e-4, epochs=20, start="musicnn-12k-96-x1-db"
+        _SEGMENT_NEXT, labels="soft-msd", epochs=20, start="musicnn-12k-96-x1-db"
     ),
-    "vgg-12k-96-x1-db": replace(NEXT, epochs=6, start="vgg-12k-96-x2-db"),
 }
-"""The recipe of each model, in an order in which what one starts from comes before it.
+"""The recipe of each model, after that of the one whose weights it begins with.
 
-Most begin with the weights of a cheaper neighbour, which saves most of their epochs.
+Beginning with another's weights takes a fraction of the epochs that beginning from nothing takes.
 """
 
 
@@ -66,6 +71,6 @@ def distill(
         run = work / name / f"seed-{recipe.seed}"
         dataset = read(root, recipe.labels, audio)
         with alone(run):
-            fit(Config.parse(name.removeprefix("msd-")), dataset, cache, run, recipe, device)
-            if not is_published(run, models, words):
+            fit(parse_model_name(ROOTS.get(name, name))[0], dataset, cache, run, recipe, device)
+            if name not in ROOTS and not is_published(run, models, words):
                 export(run, dataset, cache, models, words)
