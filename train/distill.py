@@ -11,34 +11,34 @@ from train.export import Words, export, is_published
 from train.fit import RECIPES, Recipe, fit
 from train.runs import alone
 
-ROOTS = {"root-vgg": "vgg-12k-48-x10-db", "root-musicnn": "musicnn-12k-48-x1-db"}
-"""Cheap configurations that are trained from nothing, for the others to begin with; not exported."""
+ROOTS = {"root-x10": "vgg-12k-48-x10-db", "root-x2": "vgg-12k-48-x2-db"}
+"""Configurations that are trained for others to begin with, and not exported."""
 
 _NEXT = replace(RECIPES["soft"], rate=5e-4)
 _SEGMENT = replace(RECIPES["soft"], segments=True, prior=True)
 _SEGMENT_NEXT = replace(_SEGMENT, rate=5e-4)
 
 FAMILY: dict[str, Recipe] = {
-    "root-vgg": replace(RECIPES["soft"], augment=("roll", "gain", "tilt", "mix")),
-    "vgg-12k-48-x2-db": replace(_NEXT, epochs=16, start="root-vgg"),
-    "vgg-12k-48-x10-db": replace(_NEXT, epochs=20, start="vgg-12k-48-x2-db"),
-    "vgg-12k-48-x5-db": replace(_NEXT, epochs=12, start="vgg-12k-48-x2-db"),
-    "vgg-12k-48-x4-db": replace(_NEXT, epochs=10, start="vgg-12k-48-x2-db"),
-    "vgg-12k-48-x3-db": replace(_NEXT, epochs=8, start="vgg-12k-48-x2-db"),
-    "vgg-12k-8-x1-db": replace(_NEXT, epochs=14, start="vgg-12k-48-x2-db"),
+    "root-x10": replace(RECIPES["soft"], augment=("roll", "gain", "tilt", "mix")),
+    "root-x2": replace(_NEXT, epochs=16, start="root-x10"),
+    "vgg-12k-48-x2-db": replace(RECIPES["soft"], epochs=24, start="root-x2"),
+    "vgg-12k-48-x10-db": replace(_NEXT, epochs=20, start="root-x2"),
     "msd-vgg-12k-48-x10-db": replace(_NEXT, labels="soft-msd", epochs=16, start="vgg-12k-48-x10-db"),
-    "msd-vgg-12k-48-x2-db": replace(_NEXT, labels="soft-msd", epochs=10, start="vgg-12k-48-x2-db"),
-    "vgg-12k-24-x1-db": replace(_NEXT, epochs=8, start="vgg-12k-48-x2-db"),
-    "vgg-12k-48-x1-db": replace(_NEXT, epochs=6, start="vgg-12k-48-x2-db"),
-    "vgg-12k-96-x2-db": replace(_NEXT, epochs=6, start="vgg-12k-48-x2-db"),
-    "vgg-12k-96-x1-db": replace(_NEXT, epochs=6, start="vgg-12k-96-x2-db"),
-    "root-musicnn": replace(_SEGMENT, epochs=60),
-    "musicnn-12k-96-x1-db": replace(_SEGMENT_NEXT, epochs=24, start="root-musicnn"),
-    "musicnn-12k-48-x1-db": replace(_SEGMENT_NEXT, epochs=16, start="musicnn-12k-96-x1-db"),
-    "musicnn-16k-96-x1-db": replace(_SEGMENT_NEXT, epochs=20, start="musicnn-12k-96-x1-db"),
-    "musicnn-16k-48-x1-db": replace(_SEGMENT_NEXT, epochs=16, start="musicnn-16k-96-x1-db"),
+    "msd-vgg-12k-48-x2-db": replace(_NEXT, labels="soft-msd", epochs=16, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x5-db": replace(_NEXT, epochs=16, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x4-db": replace(_NEXT, epochs=16, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x3-db": replace(_NEXT, epochs=16, start="vgg-12k-48-x2-db"),
+    "vgg-12k-8-x1-db": replace(RECIPES["soft"], start="vgg-12k-48-x2-db"),
+    "vgg-12k-24-x1-db": replace(_NEXT, epochs=16, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x1-db": replace(_NEXT, epochs=12, start="vgg-12k-48-x2-db"),
+    "vgg-12k-96-x2-db": replace(_NEXT, epochs=12, start="vgg-12k-48-x2-db"),
+    "vgg-12k-96-x1-db": replace(_NEXT, epochs=12, start="vgg-12k-96-x2-db"),
+    "musicnn-12k-48-x1-db": replace(_SEGMENT, epochs=60),
+    "musicnn-12k-96-x1-db": replace(_SEGMENT_NEXT, epochs=24, start="musicnn-12k-48-x1-db"),
+    "musicnn-16k-48-x1-db": replace(_SEGMENT_NEXT, epochs=24, start="musicnn-12k-48-x1-db"),
+    "musicnn-16k-96-x1-db": replace(_SEGMENT_NEXT, epochs=24, start="musicnn-12k-96-x1-db"),
     "msd-musicnn-12k-96-x1-db": replace(
-        _SEGMENT_NEXT, labels="soft-msd", epochs=20, start="musicnn-12k-96-x1-db"
+        _SEGMENT_NEXT, labels="soft-msd", epochs=24, start="musicnn-12k-96-x1-db"
     ),
 }
 """The recipe of each model, after that of the one whose weights it begins with.
