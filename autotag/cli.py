@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from autotag import __version__
-from autotag.config import DEFAULT, HOPS, LOGS, RATES, RESOLUTIONS, Config
+from autotag.config import DEFAULT, HOPS, LOGS, RATES, RESOLUTIONS, VOCABULARIES, Config, model_name
 from autotag.errors import AutotagError
 from autotag.files import audio_files
 from autotag.formats import WRITERS, Format, printable
@@ -69,6 +69,16 @@ def _choose(text: str, values: dict[str, int]) -> int:
     return values[text]
 
 
+def _threshold(text: str) -> float | str:
+    try:
+        value = text if text == "auto" else float(text)
+    except ValueError:
+        value = -1.0
+    if value != "auto" and not 0 <= float(value) <= 1:
+        raise typer.BadParameter(f"{text!r}: use a score between 0 and 1, or 'auto'")
+    return value
+
+
 @app.command()
 def tag(
     context: typer.Context,
@@ -89,17 +99,27 @@ def tag(
         ),
     ] = None,
     log: Annotated[str, typer.Option(help=f"Scale of the spectrogram: {' or '.join(LOGS)}.")] = DEFAULT.log,
+    tags: Annotated[str, typer.Option(metavar="|".join(VOCABULARIES), help="Whose 50 tags.")] = "mtat",
     model: Annotated[
         str | None,
         typer.Option(metavar="NAME|FILE", help="A model by name or ONNX file, instead of the above."),
     ] = None,
     top: Annotated[int, typer.Option(min=0, help="How many tags; 0 for all.")] = 5,
+    threshold: Annotated[
+        Any,
+        typer.Option(
+            parser=_threshold, metavar="S|auto", help="Leave out lower scores; auto: below the tag's own."
+        ),
+    ] = None,
+    merge_synonyms: Annotated[
+        bool | None, typer.Option(help="One name for tags of one meaning.", show_default="in the table")
+    ] = None,
     format: Annotated[Format, typer.Option(help="Of the output.")] = Format.TABLE,  # noqa: A002
 ) -> None:
     """Print the top tags of each file."""
     from autotag.tagger import Tagger
 
-    sources = {option: context.get_parameter_source(option) for option in Config.__slots__}
+    sources = {option: context.get_parameter_source(option) for option in (*Config.__slots__, "tags")}
     given = [option for option, source in sources.items() if source and source.name == "COMMANDLINE"]
     if model and given:
         raise typer.BadParameter(
@@ -107,8 +127,10 @@ def tag(
         )
     if hop is None:
         hop = DEFAULT.hop if (mels, DEFAULT.hop) in RESOLUTIONS.get(arch, ()) else 1
-    name = model or Config(arch, sr, mels, hop, log).name
-    results = Tagger(name).tag_all(audio_files(paths), top)
+    if merge_synonyms is None:
+        merge_synonyms = format is Format.TABLE
+    name = model or model_name(Config(arch, sr, mels, hop, log), tags)
+    results = Tagger(name).tag_all(audio_files(paths), top, threshold, merge_synonyms)
     failed = False
 
     def report() -> Iterator[Result | Failure]:

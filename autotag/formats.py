@@ -59,7 +59,7 @@ def write_table(results: Results, stream: TextIO) -> None:
         table = Table.grid(padding=(0, 1))
         for tag, score in result.tags:
             table.add_row("", Text(tag), f"{score:.2f}", Bar(1, 0, score, width=30, color="cyan"))
-        console.print(table)
+        console.print(table if result.tags else Text(" no tag", "dim"))
 
 
 class Format(StrEnum):

@@ -4,10 +4,10 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
-from autotag.config import Config
+from autotag.config import Config, model_name
 from autotag.errors import ConfigError, ModelError
 
-FORMAT = 1
+FORMAT = 2
 """Version of the metadata that this code reads and writes."""
 
 KEY = "autotag"
@@ -19,14 +19,19 @@ class Metadata:
     """All there is to know about a trained model; nothing of it stands in code.
 
     Attributes:
-        name: ends with the configuration's name.
+        name: the configuration's name, after the vocabulary's unless that is `"mtat"`.
         config: architecture and resolution.
         frames: frames of one segment.
-        tags: the vocabulary, in the order of the network's outputs.
+        vocabulary: one of `autotag.config.VOCABULARIES`.
+        tags: its names, in the order of the network's outputs.
+        thresholds: the score from which on each tag counts, [tags]: where F1 is highest on validation.
+        reliability: for tenths of the range of scores that validation scores fall into: the lowest score
+            of the tenth, how many fall into it, which share of them has the tag, and their mean label.
         dataset, label_source: what it was trained on, and where its labels came from.
         split: the folders or lists of `"train"`, `"valid"` and `"test"`.
         precision: `"int8"` or `"fp32"`.
         scores: per precision and split, `roc_auc`, `pr_auc`, `top5` and the rest of `train.metrics`.
+        training: recipe, clips, seconds and device.
         gmac: 10^9 multiply-accumulates for one segment.
         parameters: number of trained weights.
         commit: what the training code stood at.
@@ -36,12 +41,16 @@ class Metadata:
     name: str
     config: Config
     frames: int
+    vocabulary: str
     tags: tuple[str, ...]
+    thresholds: tuple[float, ...]
+    reliability: tuple[tuple[float, int, float, float], ...]
     dataset: str
     label_source: str
     split: dict[str, str]
     precision: str
     scores: dict[str, dict[str, dict[str, float]]]
+    training: dict[str, Any]
     gmac: float
     parameters: int
     commit: str
@@ -72,15 +81,21 @@ class Metadata:
             config = Config(**found["config"])
         except (TypeError, ConfigError) as error:
             raise ModelError(f"{source}: the field 'config' of its metadata: {error}") from error
-        if not found["name"].endswith(config.name):
-            raise ModelError(
-                f"{source}: its metadata has the name {found['name']!r} and config {config.name}"
-            )
+        try:
+            name = model_name(config, found["vocabulary"])
+        except ConfigError as error:
+            raise ModelError(f"{source}: its metadata: {error}") from error
+        if found["name"] != name:
+            raise ModelError(f"{source}: its metadata has the name {found['name']!r}, where it is {name}")
         tags = found["tags"]
         if not tags or len(set(map(str, tags))) < len(tags) or not all(isinstance(t, str) for t in tags):
             raise ModelError(f"{source}: the field 'tags' of its metadata must be different names")
-        values = {name: found[name] for name in KINDS}
-        return cls(**values | {"config": config, "tags": tuple(tags)})
+        thresholds = found["thresholds"]
+        if len(thresholds) != len(tags) or not all(isinstance(t, float | int) for t in thresholds):
+            raise ModelError(f"{source}: the field 'thresholds' of its metadata must be {len(tags)} numbers")
+        reliability = tuple(map(tuple, found["reliability"]))
+        values = {name: found[name] for name in KINDS} | {"config": config, "reliability": reliability}
+        return cls(**values | {"tags": tuple(tags), "thresholds": tuple(thresholds)})
 
     @classmethod
     def from_json(cls, text: str, source: str) -> Self:
@@ -91,10 +106,10 @@ class Metadata:
 
 
 KINDS: dict[str, type | tuple[type, ...]] = {
-    **dict.fromkeys(("name", "dataset", "label_source", "precision", "commit", "licence"), str),
-    **dict.fromkeys(("config", "split", "scores"), dict),
+    **dict.fromkeys(("name", "vocabulary", "dataset", "label_source", "precision", "commit", "licence"), str),
+    **dict.fromkeys(("config", "split", "scores", "training"), dict),
     **dict.fromkeys(("frames", "parameters"), int),
-    "tags": list,
+    **dict.fromkeys(("tags", "thresholds", "reliability"), list),
     "gmac": (int, float),
 }
 """What each field of `Metadata` is in JSON."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from autotag.config import Config
+from autotag.config import parse_model_name
 from autotag.errors import ConfigError, ModelError, ModelNotFound
 from autotag.metadata import Metadata
 
@@ -110,12 +110,13 @@ def find(name: str) -> Entry:
     if name in at_hand:
         return at_hand[name]
     try:
-        wanted = Config.parse(name)
+        wanted, vocabulary = parse_model_name(name)
     except ConfigError as error:
         raise ModelNotFound(f"{error}. At hand: {', '.join(at_hand)}, or any ONNX file of autotag") from error
-    nearest = sorted(at_hand, key=lambda other: wanted.distance(at_hand[other].metadata.config))[:3]
+    same = [other for other in at_hand if at_hand[other].metadata.vocabulary == vocabulary]
+    nearest = sorted(same, key=lambda other: wanted.distance(at_hand[other].metadata.config))[:3]
     raise ModelNotFound(
         f"no trained model {name!r} is at hand. Nearest at hand: {', '.join(nearest) or 'none'}. "
-        f"To train it, from a checkout: python -m train fit {name} --data DIR, "
-        f"then python -m train export runs/{name}/seed-0, and set AUTOTAG_MODELS to runs/models"
+        f"To train it, from a checkout: python -m train fit {wanted.name} --data DIR, "
+        f"then python -m train export runs/{wanted.name}/seed-0, and set AUTOTAG_MODELS to runs/models"
     )

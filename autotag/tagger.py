@@ -10,11 +10,12 @@ from typing import TypeVar
 import numpy as np
 
 from autotag.audio import Audio
+from autotag.choice import choose
 from autotag.config import DEFAULT
 from autotag.errors import AudioError
 from autotag.mel import Array, log_mel_blocks
 from autotag.registry import load
-from autotag.result import Failure, Result, Tag
+from autotag.result import Failure, Result
 from autotag.segments import fill, is_short, segments
 
 Item = TypeVar("Item")
@@ -57,19 +58,21 @@ class Tagger:
         self._model = load(model, threads)
         self.metadata = self._model.metadata
 
-    def tag(self, path: str | Path, top: int = 5) -> Result:
-        """The `top` tags of a file (0: all of them), by the mean score over its segments.
+    def tag(
+        self,
+        path: str | Path,
+        top: int = 5,
+        threshold: float | str | None = None,
+        merge_synonyms: bool = False,
+    ) -> Result:
+        """The top tags of a file by the mean score over its segments, chosen as `autotag.choice.choose` does.
 
         Raises:
             AudioError: the file cannot be tagged; see its subclasses.
-            ValueError: `top` is negative.
+            ValueError: as `choose` does.
         """
-        if top < 0:
-            raise ValueError(f"top is {top}: use a number of tags, or 0 for all")
         heard = self.scores(path)
-        mean = heard.scores.mean(axis=0)
-        best = np.argsort(-mean, kind="stable")[: top or None]
-        tags = tuple(Tag(self.metadata.tags[i], float(mean[i])) for i in best)
+        tags = choose(heard.scores.mean(axis=0), self.metadata, top, threshold, merge_synonyms)
         name, segments = self.metadata.name, len(heard.scores)
         return Result(str(path), name, heard.seconds, segments, tags, heard.ms, heard.warnings)
 
@@ -101,11 +104,17 @@ class Tagger:
         scores, embeddings = (np.concatenate(output) for output in zip(*outputs, strict=True))
         return Scores(scores, embeddings, audio.seconds, ms, tuple(warnings))
 
-    def tag_all(self, paths: Iterable[str | Path], top: int = 5) -> Iterator[Result | Failure]:
+    def tag_all(
+        self,
+        paths: Iterable[str | Path],
+        top: int = 5,
+        threshold: float | str | None = None,
+        merge_synonyms: bool = False,
+    ) -> Iterator[Result | Failure]:
         """Tag file after file; one that cannot be tagged is a Failure and stops nothing."""
         for path in paths:
             try:
-                yield self.tag(path, top)
+                yield self.tag(path, top, threshold, merge_synonyms)
             except AudioError as error:
                 yield Failure(str(path), error.kind, str(error))
 

@@ -255,6 +255,21 @@ def distill(
 
 
 @app.command()
+def card(
+    data: Data,
+    models: ModelsFolder = Path("runs/models"),
+    audio: Audio = None,
+    cache: Cache = Path("cache"),
+) -> None:
+    """Measure models on disturbed files, known sounds and the clock, and write the card beside them."""
+    from autotag.quiet import quiet_decoders
+    from train.card import card as write_card
+
+    quiet_decoders()
+    typer.echo(write_card(models, data, audio, cache))
+
+
+@app.command()
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Folders of runs, one for each data set.")],
     out: Annotated[

@@ -9,13 +9,13 @@ from autotag.segments import segments
 from train.console import progress
 from train.datasets.dataset import Dataset
 from train.errors import DataError
-from train.metrics import evaluate
+from train.metrics import by_group, evaluate, roc_auc
 
 
 def evaluate_split(
     model: Model, dataset: Dataset, power: Array, usable: NDArray[np.bool_], split: str
 ) -> dict[str, float]:
-    """The metrics of a model on one split of a data set; see `train.metrics.evaluate`.
+    """The metrics of a model on one split of a data set, and its ROC AUC by group; see `train.metrics`.
 
     Args:
         power, usable: the mel cache, as `train.features.mel_power` gives it.
@@ -31,7 +31,8 @@ def evaluate_split(
     if not len(rows):
         raise DataError(f"{dataset.root}: no clips in the split {split!r}")
     scores = clip_scores(model, power, rows)
-    return evaluate(dataset.truth[rows], dataset.target[rows], scores)
+    truth = dataset.truth[rows]
+    return evaluate(truth, dataset.target[rows], scores) | by_group(dataset.tags, roc_auc(truth, scores))
 
 
 def clip_scores(model: Model, power: Array, rows: NDArray[np.intp]) -> Array:

@@ -23,16 +23,22 @@ from autotag.model import Model
 from autotag.registry import MANIFEST, manifest
 from autotag.segments import segments
 from train.architectures import build
+from train.architectures.vgg import VGG
+from train.calibration import reliability, thresholds
 from train.console import say
 from train.datasets.dataset import Dataset
 from train.errors import RunError
 from train.evaluate import evaluate_split
+from train.factorise import factorise
 from train.features import mel_power
 from train.locks import locked
 from train.runs import all_results, best, result, write
 
 CALIBRATION = 128
 """Training clips, at most, that the INT8 ranges are read from."""
+
+FACTORISATION = 512
+"""Likewise, that the last convolution of VGG-CNN is split by."""
 
 TOLERANCE = 1e-4
 """Largest difference of scores and embeddings between torch and ONNX, both in float32."""
@@ -83,18 +89,25 @@ def to_fp32(run: Path, dataset: Dataset, cache: Path) -> Path:
     _, usable = mel_power(dataset, config, cache)
     if dataset.fingerprint(usable) != outcome["fingerprint"]:
         raise RunError(f"{run}: the clips or labels of {dataset.root} are no longer those it was trained on")
-    network = build(config, len(dataset.tags))
-    network.load_state_dict(best(run)["model"])
+    network = trained(run, config, dataset)
+    predictions = np.load(run / "predictions.npz")
+    valid = predictions["split"] == "valid"
+    truth, scores = predictions["truth"][valid], predictions["scores"][valid]
+    training = {name: outcome[name] for name in ("recipe", "clips", "seconds", "device")}
     metadata = Metadata(
         name=dataset.model_name(config),
         config=config,
         frames=config.frames,
+        vocabulary=dataset.vocabulary,
         tags=dataset.tags,
+        thresholds=thresholds(truth, scores),
+        reliability=reliability(truth, dataset.target[dataset.rows("valid", usable)], scores),
         dataset=dataset.root.resolve().name,
         label_source=outcome["recipe"]["labels"],
         split=dataset.rule,
         precision="fp32",
         scores={"fp32": outcome["scores"]},
+        training=training,
         gmac=outcome["gmac"],
         parameters=outcome["parameters"],
         commit=outcome["commit"],
@@ -125,7 +138,12 @@ def export(run: Path, dataset: Dataset, cache: Path, models: Path, words: Words)
     fp32 = to_fp32(run, dataset, cache)
     metadata = words.describe(Model(fp32).metadata)
     int8 = run / f"{metadata.config.name}.int8.onnx"
-    quantize(fp32, int8, _excerpts(dataset, metadata.config, cache, CALIBRATION))
+    excerpts = _excerpts(dataset, metadata.config, cache, CALIBRATION)
+    network = trained(run, metadata.config, dataset)
+    if isinstance(network, VGG):
+        seen = torch.from_numpy(_excerpts(dataset, metadata.config, cache, FACTORISATION))
+        to_onnx(factorise(network, seen[:, None]), metadata.config, int8)
+    quantize(int8 if isinstance(network, VGG) else fp32, int8, excerpts)
     describe(int8, replace(metadata, precision="int8"))
     power, usable = mel_power(dataset, metadata.config, cache)
     scores = {
@@ -138,6 +156,13 @@ def export(run: Path, dataset: Dataset, cache: Path, models: Path, words: Words)
     describe(fp32, replace(metadata, scores=scores))
     describe(int8, replace(metadata, scores=scores, precision="int8"))
     return publish(int8, models)
+
+
+def trained(run: Path, config: Config, dataset: Dataset) -> nn.Module:
+    """The network of the best epoch of a run."""
+    network = build(config, len(dataset.tags))
+    network.load_state_dict(best(run)["model"])
+    return network
 
 
 def best_runs(work: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 import copy
 
 import torch
+from scipy.linalg import eigh
 from torch import Tensor, nn
 
 from train.architectures.vgg import VGG
@@ -23,8 +24,10 @@ def factorise(network: VGG, inputs: Tensor, rank: int = RANK) -> VGG:
         inputs: log-mel segments [n, 1, mels, frames].
     """
     network = copy.deepcopy(network).eval()
-    block = network.blocks[-1]
-    convolution, norm, pool, activation = block  # type: ignore[misc]
+    convolution, norm, *rest = list(network.blocks[-1].children())
+    assert isinstance(convolution, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_var is not None
     outputs: list[Tensor] = []
     hook = convolution.register_forward_hook(lambda *call: outputs.append(call[2]))
     with torch.no_grad():
@@ -34,16 +37,18 @@ def factorise(network: VGG, inputs: Tensor, rank: int = RANK) -> VGG:
         scale = (norm.weight / (norm.running_var + norm.eps).sqrt()).double()
         found = torch.cat([output.movedim(1, -1).flatten(0, -2) for output in outputs]).double() * scale
         mean = found.mean(0)
-        _, vectors = torch.linalg.eigh((found - mean).T @ (found - mean))
+        size = len(mean)
+        spread = ((found - mean).T @ (found - mean)).numpy()
+        vectors = torch.from_numpy(eigh(spread, subset_by_index=(size - rank, size - 1))[1])
         generator = torch.Generator().manual_seed(0)
         turn, _ = torch.linalg.qr(torch.randn(rank, rank, generator=generator, dtype=torch.float64))
-        basis = vectors[:, -rank:] @ turn  # [2048, rank], orthonormal
+        basis = vectors @ turn  # [2048, rank], orthonormal
         weight = (convolution.weight.double() * scale[:, None, None, None]).flatten(1)
-        down = nn.Conv2d(convolution.in_channels, rank, 3, padding=1)
+        down = nn.Conv2d(convolution.in_channels, rank, 3, padding=1, bias=False)
         up = nn.Conv2d(rank, convolution.out_channels, 1)
+        assert up.bias is not None
         down.weight.copy_((basis.T @ weight).view_as(down.weight))
-        down.bias.copy_(-basis.T @ mean)
         up.weight.copy_((basis / scale[:, None])[:, :, None, None])
-        up.bias.copy_(mean / scale)
-    network.blocks[-1] = nn.Sequential(down, up, norm, pool, activation)
+        up.bias.copy_((mean - basis @ (basis.T @ mean)) / scale)
+    network.blocks[-1] = nn.Sequential(down, up, norm, *rest)
     return network

@@ -1,12 +1,38 @@
 """How well scores rank clips, tag by tag: the study's two metrics, and overlap with a label source."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from train.errors import DataError
+
+# fmt: off
+GROUPS = {
+    "instruments": {
+        "guitar", "strings", "drums", "piano", "violin", "synth", "harpsichord", "flute", "sitar", "harp",
+        "cello", "acoustic", "instrumental",
+    },
+    "voices": {
+        "vocal", "female", "male", "singing", "vocals", "no vocals", "woman", "male vocal", "no vocal", "man",
+        "choir", "voice", "male voice", "female vocal", "no voice", "female voice", "choral", "opera",
+        "female vocalists", "male vocalists", "female vocalist",
+    },
+    "genres": {
+        "classical", "techno", "electronic", "rock", "ambient", "indian", "pop", "classic", "new age",
+        "dance", "country", "metal", "alternative", "indie", "alternative rock", "jazz", "classic rock",
+        "soul", "indie rock", "electronica", "folk", "punk", "blues", "hard rock", "experimental", "Hip-Hop",
+        "funk", "electro", "heavy metal", "Progressive rock", "rnb", "indie pop", "House", "00s", "80s",
+        "90s", "oldies", "70s", "60s",
+    },
+    "moods": {
+        "slow", "fast", "beat", "loud", "quiet", "soft", "solo", "beats", "weird", "beautiful", "chillout",
+        "Mellow", "chill", "party", "easy listening", "sexy", "catchy", "sad", "happy",
+    },
+}
+# fmt: on
+"""Both vocabularies by what their tags are about; tempo and level count as mood, decades as genre."""
 
 Matrix = NDArray[np.float32]
 
@@ -30,6 +56,16 @@ def top_overlap(target: Matrix, scores: Matrix, top: int = 5) -> float:
     """Share of the `top` tags of each clip that are also its `top` tags in `target`, mean over clips."""
     best, wanted = (np.argsort(-matrix, axis=1)[:, :top] for matrix in (scores, target))
     return float((best[:, :, None] == wanted[:, None, :]).any(axis=2).mean())
+
+
+def by_group(tags: Sequence[str], per_tag: NDArray[np.float64]) -> dict[str, float]:
+    """Mean of a metric over the tags of each of `GROUPS`, where any has it: `{"instruments": 0.97, …}`."""
+    found = {}
+    for group, members in GROUPS.items():
+        values = [value for tag, value in zip(tags, per_tag, strict=True) if tag in members]
+        if np.isfinite(values).any():
+            found[group] = float(np.nanmean(values))
+    return found
 
 
 def evaluate(truth: Matrix, target: Matrix, scores: Matrix) -> dict[str, float]:

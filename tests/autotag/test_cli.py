@@ -54,6 +54,37 @@ def test_options_may_come_first(autotag: Run) -> None:
     assert autotag("--hop", "10", "--sr", "12000", "--format", "jsonl", SONG).returncode == 0
 
 
+def test_the_table_merges_synonyms_and_json_does_not(autotag: Run) -> None:
+    names = ("choir", "choral")
+    table = autotag(SONG, "--hop", "x10", "--top", 0).stdout
+    assert [name in table for name in names] == [True, False]
+    kept = autotag(SONG, "--hop", "x10", "--top", 0, "--no-merge-synonyms").stdout
+    assert all(name in kept for name in names)
+    (found,) = json.loads(autotag(SONG, "--hop", "x10", "--top", 0, "--format", "json").stdout)
+    assert len(found["tags"]) == 50
+    merged = autotag(SONG, "--hop", "x10", "--top", 0, "--format", "json", "--merge-synonyms").stdout
+    assert 35 < len(json.loads(merged)[0]["tags"]) < 50
+
+
+def test_a_threshold_may_leave_no_tag(autotag: Run) -> None:
+    run = autotag(SONG, "--hop", "x10", "--threshold", 1)
+    assert run.stdout.splitlines()[1] == " no tag"
+    assert run.returncode == 0
+    (found,) = json.loads(autotag(SONG, "--threshold", "auto", "--top", 0, "--format", "json").stdout)
+    metadata = models()[found["model"]].metadata
+    limits = dict(zip(metadata.tags, metadata.thresholds, strict=True))
+    assert found["tags"]
+    assert all(tag["score"] >= limits[tag["tag"]] - 1e-4 for tag in found["tags"])
+
+
+def test_the_second_vocabulary(autotag: Run) -> None:
+    (found,) = json.loads(
+        autotag(SONG, "--tags", "msd", "--hop", "x10", "--top", 0, "--format", "json").stdout
+    )
+    assert found["model"] == "msd-vgg-12k-48-x10-db"
+    assert {"Hip-Hop", "80s", "chillout"} <= {tag["tag"] for tag in found["tags"]}
+
+
 def test_json_is_the_documented_object(autotag: Run) -> None:
     run = autotag(SONG, "--format", "json")
     (found,) = json.loads(run.stdout)
@@ -152,6 +183,11 @@ def test_a_folder_without_audio(autotag: Run, tmp_path: Path) -> None:
         (["--model", "gone.onnx"], "gone.onnx: cannot be read"),
         (["--model", SONG], "is not a configuration"),
         (["--top", -1], "--top"),
+        (["--threshold", "high"], "'high': use a score between 0 and 1, or 'auto'"),
+        (["--threshold", 1.5], "'1.5': use a score between 0 and 1, or 'auto'"),
+        (["--tags", "lastfm"], "vocabulary 'lastfm' is not in the study: use mtat, msd"),
+        (["--tags", "msd", "--mels", 128], "no trained model 'msd-vgg-12k-128-x2-db' is at hand"),
+        (["--model", SMALL, "--tags", "msd"], "it already says what --tags is: give one of them"),
     ],
 )
 def test_a_wrong_request_is_exit_2_with_the_remedy(

@@ -11,6 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from autotag.config import model_name
 from autotag.errors import ModelError, ModelNotFound
 from autotag.metadata import KEY
 from autotag.model import Model
@@ -47,7 +48,7 @@ def test_every_model_at_hand_is_what_it_says(name: str) -> None:
     assert model.metadata == entry.metadata
     assert entry.path.stat().st_size == entry.bytes
     metadata = model.metadata
-    assert metadata.name == metadata.config.name
+    assert metadata.name == model_name(metadata.config, metadata.vocabulary)
     assert len(metadata.tags) == len(set(metadata.tags)) == 50
     segments = np.zeros((3, metadata.config.mels, metadata.frames), np.float32)
     segments[1] = -100
@@ -81,7 +82,7 @@ def test_a_foreign_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"format": 99}, "format 99, where this autotag reads 1"),
+        ({"format": 99}, "format 99, where this autotag reads 2"),
         ({"tags": None}, "lacks the field 'tags'"),
         ({"label_source": None}, "lacks the field 'label_source'"),
         ({"config": {"arch": "vgg", "sr": 12000}}, "field 'config' of its metadata: lacks 'mels'"),
@@ -95,10 +96,14 @@ def test_a_foreign_model(tmp_path: Path) -> None:
             {"config": FIELDS | {"mels": 96}, "name": "vgg-12k-96-x10-db"},
             "inputs are {'mel': [1, 48, 137]}, where its metadata asks for 'mel' [1, 96, 137]",
         ),
-        ({"tags": ["guitar", "piano"]}, "asks for 'scores' [2]"),
+        ({"vocabulary": "lastfm"}, "vocabulary 'lastfm' is not in the study: use mtat, msd"),
+        ({"vocabulary": "msd"}, f"has the name '{SMALL}', where it is msd-{SMALL}"),
+        ({"thresholds": [0.5]}, "the field 'thresholds' of its metadata must be 50 numbers"),
+        ({"thresholds": ["high"] * 50}, "the field 'thresholds' of its metadata must be 50 numbers"),
+        ({"tags": ["guitar", "piano"], "thresholds": [0.5] * 2}, "asks for 'scores' [2]"),
         ({"tags": ["guitar"] * 50}, "the field 'tags' of its metadata must be different names"),
         ({"tags": list(range(50))}, "the field 'tags' of its metadata must be different names"),
-        ({"name": "vgg-12k-48-x2-db"}, "the name 'vgg-12k-48-x2-db' and config vgg-12k-48-x10-db"),
+        ({"name": "vgg-12k-48-x2-db"}, "the name 'vgg-12k-48-x2-db', where it is vgg-12k-48-x10-db"),
     ],
 )
 def test_metadata_that_disagrees_is_refused(tmp_path: Path, fields: dict[str, Any], message: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from tests.conftest import music
+from train.datasets import msd as million
 from train.datasets.mtat import TAGS
 
 FOLDERS = "0123456789abcccccddddeef"
@@ -24,6 +25,10 @@ def write_labels(root: Path, soft: np.ndarray) -> None:
             cells = "\t".join(f'"{int(value > 0.5)}"' for value in row)
             hard_file.write(f'"{clip}"\t{cells}\t"{folder}/clip-{clip}.mp3"\n')
             soft_file.write(f"{clip}\t" + "\t".join(f"{value:.4f}" for value in row) + "\n")
+    with (root / "soft_labels_msd.csv").open("w", encoding="utf-8") as file:
+        file.write("\t".join(f'"{name}"' for name in ("clip_id", *million.TAGS)) + "\n")
+        for clip, row in enumerate(soft[:, ::-1]):
+            file.write(f"{clip}\t" + "\t".join(f"{value:.4f}" for value in row) + "\n")
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from autotag.config import Config
+from autotag.config import Config, model_name
 from train.errors import DataError
 
 
@@ -89,8 +89,8 @@ class Dataset:
         return digest.hexdigest()[:12]
 
     def model_name(self, config: Config) -> str:
-        """A configuration trained on this data set: a plain name speaks MagnaTagATune's tags."""
-        return config.name if self.vocabulary == "mtat" else f"{self.vocabulary}-{config.name}"
+        """A configuration trained on this data set."""
+        return model_name(config, self.vocabulary)
 
     def undefined(self, rows: NDArray[np.intp]) -> tuple[str, ...]:
         """Tags that all of the clips `rows` have, or none: they have no ROC AUC and no PR AUC."""

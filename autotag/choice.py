@@ -1,0 +1,60 @@
+"""Which tags to show of a song's scores."""
+
+from collections.abc import Sequence
+
+from autotag.mel import Array
+from autotag.metadata import Metadata
+from autotag.result import Tag
+
+SYNONYMS = (
+    ("female vocal", "female voice", "woman", "female"),
+    ("male vocal", "male voice", "man", "male"),
+    ("vocals", "vocal", "voice", "singing"),
+    ("no vocals", "no vocal", "no voice"),
+    ("beat", "beats"),
+    ("classical", "classic"),
+    ("choir", "choral"),
+    ("female vocalists", "female vocalist"),
+    ("electronic", "electronica"),
+    ("chillout", "chill"),
+)
+"""Tags of one meaning in both vocabularies, under the name that stands for all of them."""
+
+NAMES = {tag: group[0] for group in SYNONYMS for tag in group}
+
+
+def choose(
+    scores: Array,
+    metadata: Metadata,
+    top: int = 5,
+    threshold: float | str | None = None,
+    merge_synonyms: bool = False,
+) -> tuple[Tag, ...]:
+    """The tags with the highest scores, the highest first.
+
+    Args:
+        scores: of one song, [tags], in the order of `metadata.tags`.
+        top: how many at most; 0 for all.
+        threshold: the lowest score that counts, or `"auto"` for each tag's own, `metadata.thresholds`.
+        merge_synonyms: of tags that mean the same, show the highest score under one name.
+
+    Raises:
+        ValueError: `top` is negative, or `threshold` neither in 0..1 nor `"auto"`.
+    """
+    if top < 0:
+        raise ValueError(f"top is {top}: use a number of tags, or 0 for all")
+    limits: Sequence[float]
+    if threshold == "auto":
+        limits = metadata.thresholds
+    elif threshold is None or (isinstance(threshold, (int, float)) and 0 <= threshold <= 1):
+        limits = [threshold or 0.0] * len(scores)
+    else:
+        raise ValueError(f"threshold is {threshold!r}: use a score between 0 and 1, or 'auto'")
+    rated = zip(metadata.tags, scores.tolist(), limits, strict=True)
+    found = sorted((Tag(tag, score) for tag, score, limit in rated if score >= limit), key=lambda t: -t.score)
+    if merge_synonyms:
+        best: dict[str, float] = {}
+        for tag, score in found:
+            best.setdefault(NAMES.get(tag, tag), score)
+        found = [Tag(*item) for item in best.items()]
+    return tuple(found[: top or None])

@@ -1,0 +1,151 @@
+"""Labels of segments, networks that begin with the weights of others, and the family, on real audio."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper
+
+from autotag.config import Config
+from autotag.mel import compress
+from autotag.registry import find, manifest
+from train import distill
+from train.architectures import build
+from train.datasets import msd, read
+from train.distill import FAMILY
+from train.errors import DataError, RunError
+from train.export import Words
+from train.features import mel_power
+from train.fit import RECIPES, inherit
+from train.teachers import HEARD, PATCHES, label, labelled_segments, segment_labels
+
+
+def teacher(path: Path, scale: float, tags: int = 50, frames: int = 187) -> Path:
+    """An ONNX file shaped like a published model: each probability is `scale` times the mean of logmel."""
+    mel = helper.make_tensor_value_info("logmel", TensorProto.FLOAT, ["batch", frames, 96])
+    probs = helper.make_tensor_value_info("probs", TensorProto.FLOAT, ["batch", tags])
+    nodes = [
+        helper.make_node("ReduceMean", ["logmel"], ["mean"], axes=[1, 2], keepdims=1),
+        helper.make_node("Squeeze", ["mean", "axis"], ["row"]),
+        helper.make_node("Mul", ["row", "weights"], ["probs"]),
+    ]
+    constants = [
+        helper.make_tensor("axis", TensorProto.INT64, [1], [2]),
+        helper.make_tensor("weights", TensorProto.FLOAT, [1, tags], [scale] * tags),
+    ]
+    graph = helper.make_graph(nodes, "teacher", [mel], [probs], constants)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+def test_segments_get_the_mean_of_the_teachers(data: Path, cache: Path, tmp_path: Path) -> None:
+    dataset = read(data, "soft")
+    teachers = [teacher(tmp_path / "a.onnx", 0.1), teacher(tmp_path / "b.onnx", 0.3)]
+    label(dataset, teachers, cache)
+    labels = segment_labels(dataset, cache)
+    power, _ = mel_power(dataset, HEARD, cache)
+    rows = np.flatnonzero(dataset.split == "train")
+    assert labels.shape == (24, PATCHES, 50)
+    assert np.isnan(labels[dataset.split != "train"]).all()
+    first, last = (compress(power[rows[4]][:, part], "log") for part in (slice(187), slice(-187, None)))
+    np.testing.assert_allclose(labels[rows[4], 0], 0.2 * first.mean(), rtol=1e-4)
+    np.testing.assert_allclose(labels[rows[4], -1], 0.2 * last.mean(), rtol=1e-4)
+
+
+def test_what_is_no_teacher(data: Path, cache: Path, tmp_path: Path) -> None:
+    dataset = read(data, "soft")
+    (tmp_path / "text.onnx").write_text("no model")
+    with pytest.raises(DataError, match=r"text\.onnx: not an ONNX model"):
+        label(dataset, [tmp_path / "text.onnx"], cache)
+    with pytest.raises(DataError, match=r"'probs': \[7\].* a teacher of 50 tags"):
+        label(dataset, [teacher(tmp_path / "few.onnx", 1, tags=7)], cache)
+
+
+@pytest.mark.parametrize("name", ["musicnn-12k-48-x1-db", "musicnn-16k-48-x1-db"])
+def test_a_segment_has_the_label_of_where_it_is(name: str) -> None:
+    """A clip that rises from 0 to 1, with labels that do."""
+    config = Config.parse(name)
+    frames = Config("vgg", config.sr, 48, 1).frames
+    torch.manual_seed(0)
+    ramp = torch.linspace(0, 1, frames - config.frames + 1)
+    power = torch.cat([ramp, torch.ones(config.frames - 1)]).expand(64, 2, frames)
+    labels = torch.linspace(0, 1, PATCHES)[None, :, None].expand(64, PATCHES, 3)
+    cut, found = labelled_segments(power, labels, config)
+    assert cut.shape == (64, 2, config.frames)
+    torch.testing.assert_close(found, cut[:, :1, 0].expand(-1, 3), atol=2e-3, rtol=0)
+    assert found.min() < 0.1
+    assert found.max() > 0.9
+
+
+def test_vgg_begins_with_all_weights_of_its_neighbour() -> None:
+    source, network = (build(Config.parse(f"vgg-12k-{name}-db")) for name in ("48-x10", "96-x1"))
+    inherit(network, source.state_dict())
+    for name, weight in network.state_dict().items():
+        assert torch.equal(weight, source.state_dict()[name]), name
+
+
+@pytest.mark.parametrize(("source_bands", "bands"), [(96, 48), (48, 96)])
+def test_musicnn_answers_a_broad_spectrum_as_its_neighbour_does(source_bands: int, bands: int) -> None:
+    torch.manual_seed(0)
+    source, network = (build(Config("musicnn", 12000, mels, 1)).eval() for mels in (source_bands, bands))
+    inherit(network, source.state_dict())
+    mel = torch.randn(2, 1, 1, 140)
+    with torch.no_grad():
+        expected = source(mel.expand(-1, -1, source_bands, -1))[0]
+        found = network(mel.expand(-1, -1, bands, -1))[0]
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-3)
+
+
+def test_the_family_is_trained_and_exported_and_not_again(
+    data: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    short = replace(RECIPES["soft"], epochs=1, batch=6)
+    family = {
+        "root-x10": short,
+        "vgg-12k-48-x10-db": replace(short, start="root-x10"),
+        "msd-vgg-12k-48-x10-db": replace(short, labels="soft-msd", start="vgg-12k-48-x10-db"),
+        "musicnn-12k-48-x1-db": replace(short, segments=True, prior=True),
+    }
+    monkeypatch.setattr(distill, "FAMILY", family)
+    label(read(data, "soft"), [teacher(tmp_path / "teacher.onnx", 0.1)], cache)
+    work, models = tmp_path / "runs", tmp_path / "models"
+
+    def run(*only: str) -> None:
+        distill.distill(data, list(only), None, cache, work, models, Words(), "cpu")
+
+    with pytest.raises(RunError, match=r"root-x10.seed-0: no weights there yet"):
+        run("vgg-12k-48-*")
+    run("*")
+    entries = {entry.metadata.name: entry for entry in manifest(models)}
+    assert set(entries) == {*family} - {"root-x10"}
+    other = entries["msd-vgg-12k-48-x10-db"].metadata
+    assert (other.vocabulary, other.tags) == ("msd", msd.TAGS)
+    assert len(other.thresholds) == 50
+    assert other.training["recipe"]["start"] == "vgg-12k-48-x10-db"
+    assert sum(pairs for _, pairs, *_ in other.reliability) == 5 * 50
+    assert {"instruments", "voices", "genres", "moods"} <= set(other.scores["int8"]["test"])
+    assert all(entry.bytes < 8e6 for name, entry in entries.items() if "vgg" in name)
+    changed = {name: entry.path.stat().st_mtime_ns for name, entry in entries.items()}
+    run("*")
+    assert {e.metadata.name: e.path.stat().st_mtime_ns for e in manifest(models)} == changed
+    monkeypatch.setenv("AUTOTAG_MODELS", str(models))
+    assert find("msd-vgg-12k-48-x10-db").path == models / "msd-vgg-12k-48-x10-db.onnx"
+
+
+def test_a_pattern_that_matches_nothing(data: Path, cache: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"--only 'vgg-12k-47-\*' matches none of the family: root-x10"):
+        distill.distill(data, ["vgg-12k-47-*"], None, cache, tmp_path, tmp_path, Words(), "cpu")
+
+
+def test_labels_of_segments_have_to_be_made_first(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"no labels of segments .* 'python -m train label' makes them"):
+        segment_labels(read(data, "soft"), tmp_path)
+
+
+def test_what_a_model_starts_from_comes_before_it() -> None:
+    names = list(FAMILY)
+    for name, recipe in FAMILY.items():
+        assert recipe.start is None or names.index(recipe.start) < names.index(name)
