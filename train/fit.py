@@ -39,27 +39,31 @@ class Recipe:
 
     Attributes:
         labels: `"annotations"`, or `"soft"` or `"soft-msd"` for probabilities.
-        segments: aim a network of 3 s at labels of its very segment, see `train.teachers`.
         epochs: passes over the training split.
         batch: clips per step, over all processes.
         rate: learning rate, constant or the peak of one cycle.
-        prior: begin with the mean probability of every tag.
         one_cycle: warm up to `rate` and anneal to zero (Smith and Topin 2018).
         augment: the steps of `train.augment` that are done.
         seed: of the weights, the order of clips and the augmentation.
+        segments: aim a network of 3 s at labels of its very segment, see `train.teachers`.
+        prior: begin with the mean probability of every tag.
         start: name of a configuration whose run of this seed, trained before, gives the first weights.
     """
 
     labels: str = "annotations"
-    segments: bool = False
     epochs: int = 13
     batch: int = 64
     rate: float = 1e-3
-    prior: bool = False
     one_cycle: bool = False
     augment: tuple[str, ...] = ()
     seed: int = 0
+    segments: bool = False
+    prior: bool = False
     start: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The recipe as plain values for JSON."""
+        return asdict(self) | {"augment": list(self.augment)}
 
 
 RECIPES = {
@@ -111,7 +115,12 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     warnings.filterwarnings("ignore", "max_pool2d_with_indices_backward")  # our windows never overlap
     if rank == 0:
-        asked = {"config": config.name, "data": dataset.origin, "recipe": asdict(recipe), "processes": ranks}
+        asked = {
+            "config": config.name,
+            "data": dataset.origin,
+            "recipe": recipe.as_dict(),
+            "processes": ranks,
+        }
         runs.claim(run, asked)
     if ranks > 1:
         distributed.barrier()
@@ -251,7 +260,7 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
             "clips": {name: len(found) for name, found in rows.items()},
             "fingerprint": fingerprint,
             "undefined": undefined,
-            "recipe": asdict(recipe),
+            "recipe": recipe.as_dict(),
             "epoch": best["epoch"],
             "valid_loss": history[best["epoch"] - 1]["valid_loss"],
             "scores": {

@@ -6,7 +6,7 @@ Million Song Dataset.
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Any, cast
@@ -106,7 +106,7 @@ def _about(results: Results) -> Iterator[str]:
         yield ""
     whose = (
         "the study's"
-        if _recipe(first) == _recipe({"recipe": asdict(RECIPES["study"])})
+        if _recipe(first) == _recipe({"recipe": RECIPES["study"].as_dict()})
         else "not the study's"
     )
     yield f"- Clips: {_words(first['clips'])}; listed: {_words(first['listed'])}."

@@ -51,7 +51,6 @@ def claim(run: Path, wanted: dict[str, Any]) -> None:
         RunError: the folder holds a run of another configuration, recipe or data set.
     """
     path = run / "run.json"
-    wanted = json.loads(json.dumps(wanted))  # as it is read again
     if path.exists():
         found = asked(run)
         if found != wanted:
