@@ -200,7 +200,10 @@ def to_onnx(network: nn.Module, config: Config, path: Path) -> None:
             verbose=False,
         )
     assert program is not None
-    onnx.save(program.model_proto, path)
+    model = program.model_proto
+    for node in model.graph.node:  # where in the source it comes from, with paths of this machine
+        del node.metadata_props[:]
+    onnx.save(model, path)
 
 
 def parity(network: nn.Module, model: Model, spectrograms: Array) -> float:
