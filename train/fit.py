@@ -30,7 +30,7 @@ from train.device import describe, join, peak, readers
 from train.errors import DataError, RunError
 from train.features import bytes_per_clip, mel_power
 from train.metrics import evaluate
-from train.teachers import labelled_segments, segment_labels
+from train.teachers import labelled_segments, segment_at, segment_labels
 
 
 @dataclass(frozen=True)
@@ -312,10 +312,8 @@ def inherit(network: nn.Module, weights: dict[str, Tensor]) -> None:
 
 def random_segment(power: Tensor, frames: int) -> Tensor:
     """A segment of each clip, from anywhere in it: [batch, mels, any frames] to [batch, mels, frames]."""
-    batch, mels, length = power.shape
-    start = torch.randint(length - frames + 1, (batch, 1), device=power.device)
-    index = start + torch.arange(frames, device=power.device)
-    return power.gather(2, index[:, None, :].expand(-1, mels, -1))
+    start = torch.randint(power.shape[2] - frames + 1, (len(power), 1), device=power.device)
+    return segment_at(power, start, frames)
 
 
 def network_input(power: Tensor, config: Config) -> Tensor:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
-from torch import Tensor, from_numpy, rand
+from torch import Tensor, arange, rand
 
 from autotag.config import SEGMENT_FRAMES, Config
 from autotag.mel import compress
@@ -75,16 +75,20 @@ def labelled_segments(power: Tensor, labels: Tensor, config: Config) -> tuple[Te
     Returns:
         power [batch, mels, config.frames] and labels [batch, tags].
     """
-    batch, mels, length = power.shape
-    place = rand(batch, 1, device=power.device)  # 0: the clip's begin, 1: the last segment
-    start = (place * (length - config.frames)).round().long()
-    index = start + from_numpy(np.arange(config.frames)).to(power.device)
-    cut = power.gather(2, index[:, None, :].expand(-1, mels, -1))
+    place = rand(len(power), 1, device=power.device)  # 0: the clip's begin, 1: the last segment
+    start = (place * (power.shape[2] - config.frames)).round().long()
+    cut = segment_at(power, start, config.frames)
     position = place * (PATCHES - 1)
     before = position.long().clamp(max=PATCHES - 2)
     share = (position - before)[:, :, None]
     near = [labels.gather(1, (before + i)[:, :, None].expand(-1, 1, labels.shape[2])) for i in (0, 1)]
     return cut, ((1 - share) * near[0] + share * near[1])[:, 0]
+
+
+def segment_at(power: Tensor, start: Tensor, frames: int) -> Tensor:
+    """The frames from `start` [batch, 1] on: [batch, mels, any frames] to [batch, mels, frames]."""
+    index = start + arange(frames, device=power.device)
+    return power.gather(2, index[:, None, :].expand(-1, power.shape[1], -1))
 
 
 def _starts() -> NDArray[np.int64]:
