@@ -109,6 +109,12 @@ def label(
         list[Path], typer.Option(metavar="ONNX", help="A published model; may be repeated for their mean.")
     ],
     labels: LabelsOption = Labels.SOFT,
+    speed: Annotated[
+        list[float] | None,
+        typer.Option(
+            min=0.5, max=2, help="How fast the clips are played; may be repeated.", show_default="1"
+        ),
+    ] = None,
     audio: Audio = None,
     cache: Cache = Path("cache"),
 ) -> None:
@@ -116,7 +122,9 @@ def label(
     from train.datasets import read
     from train.teachers import label as run_label
 
-    typer.echo(run_label(read(data, labels, audio), teacher, cache))
+    dataset = read(data, labels, audio)
+    for played in speed or (1.0,):
+        typer.echo(run_label(replace(dataset, speed=played), teacher, cache))
 
 
 @app.command()

@@ -4,42 +4,60 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import torch
+
 from autotag.config import parse_model_name
+from autotag.errors import ModelNotFound
+from autotag.registry import find
+from train.console import say
 from train.datasets import read
 from train.errors import RunError
-from train.export import Words, export, is_published
+from train.export import Words, export, is_published, training_segments
 from train.fit import RECIPES, Recipe, fit
-from train.runs import alone
+from train.restore import restore
+from train.runs import alone, save
 
-ROOTS = {"root-x10": "vgg-12k-48-x10-db", "root-x2": "vgg-12k-48-x2-db"}
+ROOTS = {
+    "root-x10": "vgg-12k-48-x10-db",
+    "root-x2": "vgg-12k-48-x2-db",
+    "root-long": "vgg-12k-48-x2-db",
+    "root-musicnn": "musicnn-12k-48-x1-db",
+}
 """Configurations that are trained for others to begin with, and not exported."""
 
-_NEXT = replace(RECIPES["soft"], rate=5e-4)
+SPEEDS = (1.0, 0.89, 1.12)
+"""About two semitones down and up: each clip three times, so that an epoch is three."""
+
+SEEN = 128
+"""Training clips that the batch norms of a published model see again."""
+
 _SEGMENT = replace(RECIPES["soft"], segments=True, prior=True)
-_SEGMENT_NEXT = replace(_SEGMENT, rate=5e-4)
+_NEXT = replace(RECIPES["soft"], rate=5e-4, speeds=SPEEDS)
+_SEGMENT_NEXT = replace(_NEXT, segments=True)
+_MSD = replace(RECIPES["soft"], rate=5e-4, labels="soft-msd")
 
 FAMILY: dict[str, Recipe] = {
     "root-x10": replace(RECIPES["soft"], augment=("roll", "gain", "tilt", "mix")),
-    "root-x2": replace(_NEXT, epochs=16, start="root-x10"),
-    "vgg-12k-48-x2-db": replace(RECIPES["soft"], epochs=24, start="root-x2"),
-    "vgg-12k-48-x10-db": replace(_NEXT, epochs=20, start="root-x2"),
-    "msd-vgg-12k-48-x10-db": replace(_NEXT, labels="soft-msd", epochs=16, start="vgg-12k-48-x10-db"),
-    "msd-vgg-12k-48-x2-db": replace(_NEXT, labels="soft-msd", epochs=16, start="vgg-12k-48-x2-db"),
-    "vgg-12k-48-x5-db": replace(_NEXT, epochs=16, start="vgg-12k-48-x2-db"),
-    "vgg-12k-48-x4-db": replace(_NEXT, epochs=16, start="vgg-12k-48-x2-db"),
-    "vgg-12k-48-x3-db": replace(_NEXT, epochs=16, start="vgg-12k-48-x2-db"),
-    "vgg-12k-8-x1-db": replace(RECIPES["soft"], start="vgg-12k-48-x2-db"),
-    "vgg-12k-24-x1-db": replace(_NEXT, epochs=16, start="vgg-12k-48-x2-db"),
-    "vgg-12k-48-x1-db": replace(_NEXT, epochs=12, start="vgg-12k-48-x2-db"),
-    "vgg-12k-96-x2-db": replace(_NEXT, epochs=12, start="vgg-12k-48-x2-db"),
-    "vgg-12k-96-x1-db": replace(_NEXT, epochs=12, start="vgg-12k-96-x2-db"),
-    "musicnn-12k-48-x1-db": replace(_SEGMENT, epochs=60),
-    "musicnn-12k-96-x1-db": replace(_SEGMENT_NEXT, epochs=24, start="musicnn-12k-48-x1-db"),
-    "musicnn-16k-48-x1-db": replace(_SEGMENT_NEXT, epochs=24, start="musicnn-12k-48-x1-db"),
-    "musicnn-16k-96-x1-db": replace(_SEGMENT_NEXT, epochs=24, start="musicnn-12k-96-x1-db"),
-    "msd-musicnn-12k-96-x1-db": replace(
-        _SEGMENT_NEXT, labels="soft-msd", epochs=24, start="musicnn-12k-96-x1-db"
-    ),
+    "root-x2": replace(RECIPES["soft"], rate=5e-4, epochs=16, start="root-x10"),
+    "root-long": replace(RECIPES["soft"], epochs=24, start="root-x2"),
+    "vgg-12k-48-x2-db": replace(_NEXT, rate=1e-3, epochs=8, start="root-long"),
+    "vgg-12k-48-x10-db": replace(_NEXT, epochs=5, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x5-db": replace(_NEXT, epochs=4, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x4-db": replace(_NEXT, epochs=4, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x3-db": replace(_NEXT, epochs=4, start="vgg-12k-48-x2-db"),
+    "vgg-12k-8-x1-db": replace(_NEXT, rate=1e-3, epochs=6, start="vgg-12k-48-x2-db"),
+    "vgg-12k-24-x1-db": replace(_NEXT, epochs=3, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x1-db": replace(_NEXT, epochs=2, start="vgg-12k-48-x2-db"),
+    "vgg-12k-96-x2-db": replace(_NEXT, epochs=3, start="vgg-12k-48-x2-db"),
+    "vgg-12k-96-x1-db": replace(_NEXT, epochs=2, start="vgg-12k-96-x2-db"),
+    "msd-vgg-12k-48-x10-db": replace(_MSD, epochs=16, start="vgg-12k-48-x10-db"),
+    "msd-vgg-12k-48-x2-db": replace(_MSD, epochs=8, start="vgg-12k-48-x2-db"),
+    "root-musicnn": replace(_SEGMENT, epochs=60),
+    "musicnn-12k-96-x1-db": replace(_SEGMENT_NEXT, rate=1e-3, epochs=6, start="root-musicnn"),
+    "musicnn-12k-48-x1-db": replace(_SEGMENT_NEXT, epochs=4, start="root-musicnn"),
+    "musicnn-16k-48-x1-db": replace(_SEGMENT_NEXT, epochs=4, start="musicnn-12k-48-x1-db"),
+    "musicnn-16k-96-x1-db": replace(_SEGMENT_NEXT, epochs=3, start="musicnn-12k-96-x1-db"),
+    "msd-musicnn-12k-96-x1-db": replace(_MSD, segments=True, epochs=8, start="musicnn-12k-96-x1-db"),
 }
 """The recipe of each model, after that of the one whose weights it begins with.
 
@@ -59,6 +77,9 @@ def distill(
 ) -> None:
     """Train and export the models of the family that match one of the patterns; start it again to go on.
 
+    A model begins with the weights of its neighbour's run in `work`, or else of the neighbour as it is at
+    hand (`autotag.registry`).
+
     Raises:
         DataError, RunError: as `train.fit.fit` and `train.export.export` do, or a pattern matches none.
     """
@@ -70,7 +91,26 @@ def distill(
             continue
         run = work / name / f"seed-{recipe.seed}"
         dataset = read(root, recipe.labels, audio)
+        if recipe.start is not None:
+            _begin(recipe.start, run.parent.parent / recipe.start / run.name, root, audio, cache)
         with alone(run):
             fit(parse_model_name(ROOTS.get(name, name))[0], dataset, cache, run, recipe, device)
             if name not in ROOTS and not is_published(run, models, words):
                 export(run, dataset, cache, models, words)
+
+
+def _begin(name: str, run: Path, root: Path, audio: str | None, cache: Path) -> None:
+    """Where a run to begin with is missing, put the weights of the published model there."""
+    if (run / "best.pt").exists():
+        return
+    try:
+        entry = find(name)
+    except ModelNotFound:
+        return  # fit says what is missing
+    config, metadata = entry.metadata.config, entry.metadata
+    dataset = read(root, metadata.training["recipe"]["labels"], audio)
+    seen = torch.from_numpy(training_segments(dataset, config, cache, SEEN))[:, None]
+    with alone(run):
+        state = restore(entry.path, config, seen).state_dict()
+        save(run / "best.pt", {"model": state, "epoch": 0, "commit": metadata.commit})
+    say(f"{run}: the weights of {entry.path}")

@@ -117,7 +117,7 @@ def to_fp32(run: Path, dataset: Dataset, cache: Path) -> Path:
     part = path.with_suffix(".part")
     to_onnx(network, config, part)
     describe(part, metadata)
-    difference = parity(network, Model(part), _excerpts(dataset, config, cache, 8))
+    difference = parity(network, Model(part), training_segments(dataset, config, cache, 8))
     say(f"{config.name}: torch and ONNX differ by at most {difference:.1e}")
     part.replace(path)
     return path
@@ -138,10 +138,10 @@ def export(run: Path, dataset: Dataset, cache: Path, models: Path, words: Words)
     fp32 = to_fp32(run, dataset, cache)
     metadata = words.describe(Model(fp32).metadata)
     int8 = run / f"{metadata.config.name}.int8.onnx"
-    excerpts = _excerpts(dataset, metadata.config, cache, CALIBRATION)
+    excerpts = training_segments(dataset, metadata.config, cache, CALIBRATION)
     network = trained(run, metadata.config, dataset)
     if isinstance(network, VGG):
-        seen = torch.from_numpy(_excerpts(dataset, metadata.config, cache, FACTORISATION))
+        seen = torch.from_numpy(training_segments(dataset, metadata.config, cache, FACTORISATION))
         to_onnx(factorise(network, seen[:, None]), metadata.config, int8)
     quantize(int8 if isinstance(network, VGG) else fp32, int8, excerpts)
     describe(int8, replace(metadata, precision="int8"))
@@ -176,7 +176,7 @@ def best_runs(work: Path) -> list[Path]:
     return list(chosen.values())
 
 
-def _excerpts(dataset: Dataset, config: Config, cache: Path, count: int) -> Array:
+def training_segments(dataset: Dataset, config: Config, cache: Path, count: int) -> Array:
     """Segments [n, mels, frames] of training clips, spread over the whole split."""
     power, usable = mel_power(dataset, config, cache)
     rows = dataset.rows("train", usable)

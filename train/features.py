@@ -37,7 +37,7 @@ WHOLE, SHORT, FAILED = b"w", b"s", b"f"
 
 
 def mel_power(dataset: Dataset, config: Config, cache: Path) -> tuple[Array, NDArray[np.bool_]]:
-    """Mel power of the middle 29.1 s of every clip, from the folder `cache` or computed now.
+    """Mel power of the middle 29.1 s of every clip at the data set's speed, from `cache` or computed now.
 
     Returns:
         float32 [clips, mels, frames at x1], memory-mapped, and bool [clips], which of them are to be used.
@@ -130,8 +130,8 @@ def _compute_all(dataset: Dataset, excerpts: list[Config], cache: Path) -> None:
     if not clips:
         return
     started = time.perf_counter()
-    description = f"mel {excerpts[0].sr // 1000}k {','.join(str(e.mels) for e in excerpts)}"
     names = [_name(dataset, excerpt, cache) for excerpt in excerpts]
+    description = f"mel {', '.join(name.stem for name in names)}"
     most = min(usable_cores(), len(clips), 61)  # more are not to be had on Windows
     workers, rest, unread = most, clips, []
     while rest:
@@ -139,7 +139,7 @@ def _compute_all(dataset: Dataset, excerpts: list[Config], cache: Path) -> None:
         # Spawned, never forked: other threads may hold locks.
         context = multiprocessing.get_context("spawn")
         try:
-            with ProcessPoolExecutor(workers, context, _start, (excerpts, names)) as pool:
+            with ProcessPoolExecutor(workers, context, _start, (excerpts, dataset.speed, names)) as pool:
                 jobs = [(clip, dataset.root / dataset.paths[clip]) for clip in rest]
                 chunk = 1 if workers == 1 else min(8, -(-len(rest) // workers))
                 outcomes = progress(pool.map(_compute, jobs, chunksize=chunk), description, len(rest))
@@ -166,15 +166,15 @@ def _compute_all(dataset: Dataset, excerpts: list[Config], cache: Path) -> None:
     say(f"{description}: {len(clips)} clips, {rate:.1f} a second, {rate / most:.1f} per process")
 
 
-_worker: tuple[list[Config], list[Array]]
+_worker: tuple[list[Config], float, list[Array]]
 
 
-def _start(excerpts: list[Config], names: list[Path]) -> None:
+def _start(excerpts: list[Config], speed: float, names: list[Path]) -> None:
     global _worker
     Thread(target=_follow_parent, daemon=True).start()
     quiet_decoders()
     threadpool_limits(1)
-    _worker = excerpts, [np.lib.format.open_memmap(name, mode="r+") for name in names]
+    _worker = excerpts, speed, [np.lib.format.open_memmap(name, mode="r+") for name in names]
 
 
 def _follow_parent() -> None:
@@ -187,9 +187,9 @@ def _follow_parent() -> None:
 
 def _compute(job: tuple[int, Path]) -> tuple[bytes, str]:
     """Write a clip into the cache: what came of it, nothing if it may go well another time, and why."""
-    (clip, path), (excerpts, powers) = job, _worker
+    (clip, path), (excerpts, speed, powers) = job, _worker
     try:
-        samples = decode(path, excerpts[0].sr)
+        samples = decode(path, round(excerpts[0].sr / speed))
     except (AudioNotFound, UnreadableAudio) as error:
         return b"", str(error)
     except AudioError as error:
@@ -212,8 +212,13 @@ def folder_of(dataset: Dataset, cache: Path) -> Path:
     return cache / f"{dataset.root.resolve().name}-{listed[:12]}"
 
 
+def at_speed(dataset: Dataset) -> str:
+    """What the name of a file in the cache says of the speed."""
+    return "" if dataset.speed == 1 else f"-speed-{dataset.speed:g}"
+
+
 def _name(dataset: Dataset, excerpt: Config, cache: Path) -> Path:
-    return folder_of(dataset, cache) / f"{excerpt.sr // 1000}k-{excerpt.mels}.npy"
+    return folder_of(dataset, cache) / f"{excerpt.sr // 1000}k-{excerpt.mels}{at_speed(dataset)}.npy"
 
 
 def _open(dataset: Dataset, config: Config, cache: Path) -> tuple[Array, NDArray[np.void]]:

@@ -6,7 +6,7 @@ import os
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -48,6 +48,8 @@ class Recipe:
         segments: aim a network of 3 s at labels of its very segment, see `train.teachers`.
         prior: begin with the mean probability of every tag.
         start: name of a configuration whose run of this seed, trained before, gives the first weights.
+        speeds: at which every training clip is played; other speeds than 1 take the labels of
+            `train.teachers`, for clips as well as for segments.
     """
 
     labels: str = "annotations"
@@ -60,10 +62,11 @@ class Recipe:
     segments: bool = False
     prior: bool = False
     start: str | None = None
+    speeds: tuple[float, ...] = (1.0,)
 
     def as_dict(self) -> dict[str, Any]:
         """The recipe as plain values for JSON."""
-        return asdict(self) | {"augment": list(self.augment)}
+        return asdict(self) | {"augment": list(self.augment), "speeds": list(self.speeds)}
 
 
 RECIPES = {
@@ -77,25 +80,39 @@ SEGMENTS = 16
 
 
 class Clips(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
-    """Training clips, read from the memory-mapped cache a batch at a time; the map travels by its name."""
+    """Training clips, read from memory-mapped caches a batch at a time; the maps travel by their names.
 
-    def __init__(self, power: Array, rows: NDArray[np.intp], hop: int, target: NDArray[np.float32]) -> None:
-        self.power, self.rows, self.hop, self.target = power, rows, hop, target
+    Args:
+        powers: mel power at each speed [clips, mels, frames].
+        rows: which clips of each of them to train on.
+        hop: of the frames.
+        targets: likewise for each, [rows, tags] or [rows, patches, tags].
+    """
+
+    def __init__(
+        self,
+        powers: Sequence[Array],
+        rows: Sequence[NDArray[np.intp]],
+        hop: int,
+        targets: Sequence[NDArray[np.float32]],
+    ) -> None:
+        self.powers, self.hop, self.target = powers, hop, np.concatenate(targets)
+        self.places = [(take, row) for take, found in enumerate(rows) for row in found]
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"power": cast(Any, self.power).filename}
+        return vars(self) | {"powers": [cast(Any, power).filename for power in self.powers]}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, power=np.load(state["power"], mmap_mode="r"))
+        vars(self).update(state, powers=[np.load(name, mmap_mode="r") for name in state["powers"]])
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.places)
 
     def __getitems__(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Mel power [batch, mels, frames] and target [batch, tags], or [batch, patches, tags]."""
-        rows = self.rows[indices]
-        power = np.stack([self.power[row][:, :: self.hop] for row in rows])
-        return torch.from_numpy(power), torch.from_numpy(self.target[rows])
+        places = [self.places[index] for index in indices]
+        power = np.stack([self.powers[take][row][:, :: self.hop] for take, row in places])
+        return torch.from_numpy(power), torch.from_numpy(self.target[indices])
 
 
 def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe, device_name: str) -> None:
@@ -148,8 +165,7 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
         bias.data.copy_(mean.logit())
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(network.parameters(), recipe.rate)
-    target = segment_labels(dataset, cache) if recipe.segments else dataset.target
-    clips = Clips(power, rows["train"], config.hop, target)
+    clips = _takes(dataset, config, cache, recipe)
     sampler: DistributedSampler[tuple[Tensor, Tensor]] = DistributedSampler(
         clips, ranks, rank, seed=1000 * recipe.seed
     )  # which adds the epoch
@@ -271,13 +287,29 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
             "parameters": parameters,
             "bytes_per_clip": bytes_per_clip(config),
             "seconds": round(seconds, 1),
-            "clips_per_second": round(recipe.epochs * len(rows["train"]) / seconds, 2),
+            "clips_per_second": round(recipe.epochs * len(clips) / seconds, 2),
             "device": describe(device) + (f", {ranks} of them" if ranks > 1 else ""),
             "peak_gmac_per_second": round(ranks * peak(device)),
             "commit": best["commit"],
         }
         runs.write(run / "result.json", json.dumps(outcome, indent=1))
         (run / "last.pt").unlink()
+
+
+def _takes(dataset: Dataset, config: Config, cache: Path, recipe: Recipe) -> Clips:
+    """The training clips at every speed, each with the labels that the recipe aims at."""
+    powers, rows, targets = [], [], []
+    for speed in recipe.speeds:
+        take = replace(dataset, speed=speed)
+        power, usable = mel_power(take, config, cache)
+        target = take.target
+        if recipe.segments or speed != 1:
+            labels = segment_labels(take, cache)
+            target = labels if recipe.segments else labels.mean(axis=1)
+        powers.append(power)
+        rows.append(take.rows("train", usable))
+        targets.append(target[rows[-1]])
+    return Clips(powers, rows, config.hop, targets)
 
 
 def _agree(value: Any, run: Path, ranks: int) -> Any:

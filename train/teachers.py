@@ -19,7 +19,7 @@ from autotag.model import usable_cores
 from train.console import progress
 from train.datasets.dataset import Dataset
 from train.errors import DataError, RunError
-from train.features import folder_of, mel_power
+from train.features import at_speed, folder_of, mel_power
 
 HEARD = Config("musicnn", 16000, 96, 1, "log")
 """What the teachers hear."""
@@ -59,7 +59,8 @@ def segment_labels(dataset: Dataset, cache: Path) -> NDArray[np.float32]:
     path = _path(dataset, cache)
     if not path.exists():
         raise RunError(
-            f"{path}: no labels of segments for {dataset.root}: 'python -m train label' makes them"
+            f"{path}: no labels of segments for {dataset.root}: "
+            f"'python -m train label --speed {dataset.speed:g}' makes them"
         )
     labels: NDArray[np.float32] = np.load(path)
     return labels
@@ -97,7 +98,7 @@ def _starts() -> NDArray[np.int64]:
 
 
 def _path(dataset: Dataset, cache: Path) -> Path:
-    return folder_of(dataset, cache) / f"segments-{dataset.vocabulary}.npy"
+    return folder_of(dataset, cache) / f"segments-{dataset.vocabulary}{at_speed(dataset)}.npy"
 
 
 def _session(path: Path, tags: int) -> onnxruntime.InferenceSession:

@@ -53,7 +53,7 @@ class MUSICNN(nn.Module):
         mean = mel.mean(2)
         features = [layer(mel) for layer in self.timbre]
         # Pooling, because the gradient of amax costs more than all the convolutions.
-        features = [max_pool2d(feature, (feature.shape[2], 1))[:, :, 0] for feature in features]
+        features = [max_pool2d(feature, (feature.shape[2], 1)).squeeze(2) for feature in features]
         features += [layer(mean) for layer in self.temporal]
         first = self.first(torch.cat(features, 1))
         pooled = self.pool(first + self.second(first))

@@ -31,6 +31,7 @@ class Dataset:
         cut: so many usable clips of the first two splits are to train on and the rest to validate on, as the
             study did with the Million Song Dataset; by default each split is as listed.
         repeat: whether a clip of less than 29.1 s is repeated to fill them, or left out.
+        speed: how fast the clips are played, which changes their pitch too.
         notes: what else a user should know of it.
         left_out: by path, why a clip cannot be used.
     """
@@ -46,6 +47,7 @@ class Dataset:
     tags: tuple[str, ...]
     rule: dict[str, str]
     repeat: bool
+    speed: float = 1.0
     cut: int | None = None
     notes: tuple[str, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
