@@ -19,7 +19,8 @@ from train.distill import FAMILY
 from train.errors import DataError, RunError
 from train.export import Words
 from train.features import mel_power
-from train.fit import RECIPES, inherit
+from train.fit import RECIPES, _takes, inherit
+from train.runs import best
 from train.teachers import HEARD, PATCHES, label, labelled_segments, segment_labels
 
 
@@ -99,6 +100,24 @@ def test_musicnn_answers_a_broad_spectrum_as_its_neighbour_does(source_bands: in
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-3)
 
 
+def test_clips_at_three_speeds_are_three_clips(data: Path, cache: Path, tmp_path: Path) -> None:
+    dataset, config = read(data, "soft"), Config(hop=10)
+    recipe = replace(RECIPES["soft"], speeds=(1.0, 1.12))
+    with pytest.raises(RunError, match=r"'python -m train label --speed 1\.12' makes them"):
+        _takes(dataset, config, tmp_path, recipe)
+    quick = replace(dataset, speed=1.12)
+    label(quick, [teacher(tmp_path / "teacher.onnx", 0.1)], cache)
+    clips = _takes(dataset, config, cache, recipe)
+    rows = np.flatnonzero(dataset.split == "train")
+    mel, target = clips.__getitems__([2, 14])
+    assert len(clips) == 24
+    np.testing.assert_array_equal(target[0], dataset.target[rows[2]])
+    np.testing.assert_array_equal(target[1], segment_labels(quick, cache)[rows[2]].mean(axis=0))
+    np.testing.assert_array_equal(mel[1], mel_power(quick, config, cache)[0][rows[2]][:, ::10])
+    (patches,) = _takes(dataset, config, cache, replace(recipe, segments=True, speeds=(1.12,))).target[2:3]
+    np.testing.assert_array_equal(patches, segment_labels(quick, cache)[rows[2]])
+
+
 def test_the_family_is_trained_and_exported_and_not_again(
     data: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,6 +152,11 @@ def test_the_family_is_trained_and_exported_and_not_again(
     assert {e.metadata.name: e.path.stat().st_mtime_ns for e in manifest(models)} == changed
     monkeypatch.setenv("AUTOTAG_MODELS", str(models))
     assert find("msd-vgg-12k-48-x10-db").path == models / "msd-vgg-12k-48-x10-db.onnx"
+
+    work = tmp_path / "elsewhere"  # where the neighbour has no run, it is at hand as a model
+    run("msd-*")
+    assert best(work / "vgg-12k-48-x10-db" / "seed-0")["epoch"] == 0
+    assert best(work / "msd-vgg-12k-48-x10-db" / "seed-0")["epoch"] == 1
 
 
 def test_a_pattern_that_matches_nothing(data: Path, cache: Path, tmp_path: Path) -> None:
