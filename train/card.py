@@ -169,11 +169,12 @@ def _training(entries: list[Entry], measured: dict[str, Any]) -> str:
         rows.append(
             (
                 *(entry.metadata.name, recipe["start"] or "", str(recipe["epochs"])),
+                ", ".join(f"{speed:g}" for speed in recipe.get("speeds", (1,))),
                 *(f"{training['seconds']:.0f}", training["device"], entry.metadata.commit),
             )
         )
     missing = [name for name in FAMILY if name not in {*ROOTS, *(entry.metadata.name for entry in entries)}]
-    table = _table(("model", "starts from", "epochs", "seconds", "on", "at commit"), rows)
+    table = _table(("model", "starts from", "epochs", "speeds", "seconds", "on", "at commit"), rows)
     return table + (f"\n\nNot trained yet: {', '.join(missing)}." if missing else "")
 
 
