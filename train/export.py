@@ -23,6 +23,7 @@ from autotag.model import Model
 from autotag.registry import MANIFEST, manifest
 from autotag.segments import segments
 from train.architectures import build
+from train.architectures.musicnn import MUSICNN, pool_early
 from train.architectures.vgg import VGG
 from train.calibration import reliability, thresholds
 from train.console import say
@@ -142,8 +143,11 @@ def export(run: Path, dataset: Dataset, cache: Path, models: Path, words: Words)
     network = trained(run, metadata.config, dataset)
     if isinstance(network, VGG):
         seen = torch.from_numpy(training_segments(dataset, metadata.config, cache, FACTORISATION))
-        to_onnx(factorise(network, seen[:, None]), metadata.config, int8)
-    quantize(int8 if isinstance(network, VGG) else fp32, int8, excerpts)
+        network = factorise(network, seen[:, None])
+    elif isinstance(network, MUSICNN):
+        network = pool_early(network)
+    to_onnx(network, metadata.config, int8)
+    quantize(int8, int8, excerpts)
     describe(int8, replace(metadata, precision="int8"))
     power, usable = mel_power(dataset, metadata.config, cache)
     scores = {

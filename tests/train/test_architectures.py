@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from torch import nn
 
 from autotag.config import GRID, Config
 from train.architectures import cost
-from train.architectures.musicnn import MUSICNN
+from train.architectures.musicnn import MUSICNN, pool_early
 from train.architectures.vgg import VGG
 
 CONFIGS = [config for config in GRID if config.arch == "vgg"]
@@ -52,6 +53,26 @@ def test_pooling_before_the_elu_is_pooling_after_it() -> None:
         convolution, norm, pool, elu = block.children()
         expected = pool(elu(norm(convolution(expected))))
     torch.testing.assert_close(network(mel)[1], expected.flatten(1))
+
+
+def test_pooling_before_the_batch_norm_is_pooling_after_it() -> None:
+    """Also where a scale is negative, which turns the highest into the lowest."""
+    config = Config("musicnn", mels=48, hop=1)
+    torch.manual_seed(0)
+    network = MUSICNN(config)
+    mel = torch.randn(8, 1, config.mels, config.frames)
+    with torch.no_grad():
+        for layer in network.timbre[:3]:
+            nn.init.uniform_(layer.get_parameter("2.weight"), -1, 1)
+        network(mel)
+        expected = network.eval()(mel)[0]
+        seen: list[int] = []
+        early = pool_early(network)
+        for layer in early.timbre:
+            layer.get_submodule("2").register_forward_hook(lambda *call: seen.append(call[2].shape[2]))
+        torch.testing.assert_close(early(mel)[0], expected)
+    assert seen[3:] == [1, 1, 1]
+    assert min(seen[:3]) > 1
 
 
 @pytest.mark.parametrize(
