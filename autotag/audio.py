@@ -1,32 +1,25 @@
-"""Decode a file to mono samples at a model's rate, block by block, in constant memory."""
+"""Decode a file, or its middle, to mono samples at a model's rate, block by block, in constant memory."""
 
-import os
-import shutil
-import stat
-import sys
-import threading
+import math
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol, Self
 
 import numpy as np
-import soundfile
 import soxr
 
+from autotag import ffmpeg
 from autotag.config import FRAME
 from autotag.errors import (
-    AudioNotFound,
     BadSamples,
     EmptyAudio,
     NotAudio,
     SilentAudio,
     UnreadableAudio,
 )
+from autotag.files import check
 from autotag.mel import Array
-
-BLOCK = 1 << 16
-"""Samples decoded at once, all channels together: 256 KiB of float32."""
+from autotag.sndfile import Libsndfile, Refused
 
 SILENCE = 10 ** (-90 / 20)
 """A peak below -90 dBFS, the last bit of a 16-bit file, is silence."""
@@ -37,29 +30,68 @@ LOUDEST = 100.0
 SLOWEST = 1000
 """A lower sample rate in Hz is not one of music but a damaged header."""
 
-UNKNOWN = 1 << 62
-"""libsndfile announces more frames than this where a stream does not say how many it has."""
+
+FORMATS = "WAV, FLAC, MP3, OGG, Opus, AIFF or MPEG-4 audio"
+
+
+class Source(Protocol):
+    """An open file, whichever library decodes it; a context manager.
+
+    Attributes:
+        samplerate, channels: of the blocks.
+        frames: how many the file announces; None where it does not, or only guesses.
+        problem: why blocks ended before the file's end, or what could not be decoded; "" if nothing.
+        warnings: what else should be known.
+    """
+
+    samplerate: int
+    channels: int
+    frames: int | None
+    problem: str
+    warnings: list[str]
+
+    def blocks(self, start: int = 0) -> Iterator[Array]:
+        """Samples [n, channels], n > 0, from the frame `start` on; none if it cannot be reached."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_: object) -> None: ...
 
 
 class Audio:
     """An audio file that iterates as float32 blocks [n], mono, at `sr` Hz.
 
     Channels are averaged before resampling. A file that is damaged, or an MP3 that breaks off, gives
-    what can be decoded of it. `seconds` and `warnings` are complete once the iteration is.
+    what can be decoded of it.
+
+    Args:
+        path: of the file.
+        sr: sample rate in Hz of the blocks.
+        excerpt: how many seconds to hear, from the middle of the file; all of a file that is shorter.
+            What comes before is not decoded, unless the file does not say how long it is, or wrongly.
+
+    Attributes, complete once the iteration is:
+        seconds: of the file.
+        heard: seconds of the blocks, which is less for an excerpt.
+        warnings: what a listener should know.
 
     Raises (while iterating):
         AudioNotFound, UnreadableAudio, EmptyAudio, NotAudio, BadSamples, SilentAudio
     """
 
-    def __init__(self, path: str | Path, sr: int) -> None:
+    def __init__(self, path: str | Path, sr: int, excerpt: float | None = None) -> None:
+        if excerpt is not None and not 0 < excerpt < math.inf:
+            raise ValueError(f"an excerpt of {excerpt} s: use a number of seconds above 0")
         self.path = Path(path)
         self.sr = sr
+        self.excerpt = excerpt
         self.seconds = 0.0
+        self.heard = 0.0
         self.warnings: list[str] = []
 
     def __iter__(self) -> Iterator[Array]:
-        self.seconds = 0.0
+        self.seconds = self.heard = 0.0
         self.warnings = []
+        start, stop = (0, None) if self.excerpt is None else self._middle(self.excerpt)
         with _open(self.path) as file:
             if file.samplerate < SLOWEST:
                 raise NotAudio(f"{self.path}: announces a sample rate of {file.samplerate} Hz: not music")
@@ -71,57 +103,85 @@ class Audio:
             resampler = soxr.ResampleStream(file.samplerate, self.sr, 1, dtype="float32")
             average = np.full(file.channels, 1 / file.channels, np.float32)
             peak = 0.0
-            for block in self._read(file):
-                self._check(block, file.samplerate)
+            for block in self._read(file, start, stop):
+                self._check(block, start, file.samplerate)
                 mono = block @ average
-                self.seconds += len(mono) / file.samplerate
+                self.heard += len(mono) / file.samplerate
                 peak = max(peak, float(mono.max()), -float(mono.min()))
                 yield mono if file.samplerate == self.sr else resampler.resample_chunk(mono)
-            if self.seconds * self.sr < FRAME:
-                raise EmptyAudio(f"{self.path}: holds {1000 * self.seconds:.1f} ms of sound: nothing to tag")
+            if stop is None:
+                self.seconds = self.heard
+            if self.heard * self.sr < FRAME:
+                raise EmptyAudio(f"{self.path}: holds {1000 * self.heard:.1f} ms of sound: nothing to tag")
             if peak < SILENCE:
                 raise SilentAudio(
                     f"{self.path}: its channels' average is silence (below -90 dBFS) for all "
-                    f"{self.seconds:.1f} s: nothing to tag"
+                    f"{self.heard:.1f} s: nothing to tag"
                 )
             if file.samplerate != self.sr:
                 yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
 
-    def _check(self, block: Array, samplerate: int) -> None:
+    def _middle(self, excerpt: float) -> tuple[int, int | None]:
+        """Where the excerpt starts and stops, in frames; (0, None) for a file that is no longer."""
+        with _open(self.path) as file:
+            wanted = round(excerpt * file.samplerate)
+            total = file.frames
+            if total is not None and wanted < total:
+                last = (total + wanted) // 2 - 1
+                if next(file.blocks(last), None) is None:  # the file breaks off, or is damaged before
+                    total = None
+        if total is None:
+            with _open(self.path) as file:
+                total = sum(map(len, file.blocks()))
+                if total > wanted:
+                    self._say_what_is_missing(file, total)
+        if total <= wanted:
+            return 0, None
+        self.seconds = total / file.samplerate
+        return (total - wanted) // 2, (total + wanted) // 2
+
+    def _read(self, file: Source, start: int, stop: int | None) -> Iterator[Array]:
+        read = 0
+        left = stop - start if stop is not None else None
+        for block in file.blocks(start):
+            if left is not None:
+                block = block[: left - read]
+            read += len(block)
+            yield block
+            if read == left:
+                break
+        if not read and file.problem:
+            raise NotAudio(f"{self.path}: cannot be decoded: {file.problem}")
+        self.warnings += file.warnings
+        if left is None:
+            self._say_what_is_missing(file, read)
+        elif read < 0.99 * left:
+            self.warnings.append(
+                f"damaged: {self.heard:.1f} of the {left / file.samplerate:.1f} s in the middle "
+                "could be decoded"
+            )
+
+    def _say_what_is_missing(self, file: Source, read: int) -> None:
+        """Add a warning if fewer frames could be read than the file announces."""
+        what = "damaged" if file.problem else "ends early"
+        seconds = read / file.samplerate
+        if file.frames is None:
+            if file.problem:
+                self.warnings.append(f"{what}: {seconds:.1f} s could be decoded")
+        elif read < 0.99 * file.frames:
+            announced = file.frames / file.samplerate
+            self.warnings.append(f"{what}: {seconds:.1f} of {announced:.1f} s could be decoded")
+
+    def _check(self, block: Array, start: int, samplerate: int) -> None:
         """Refuse samples that are no sound: block [n, channels]."""
         if np.abs(block).max() <= LOUDEST:
             return
         loud = np.abs(block).max(axis=1)
         first = int(np.argmax(~(loud <= LOUDEST)))
         raise BadSamples(
-            f"{self.path}: a sample at {self.seconds + first / samplerate:.3f} s is {loud[first]:g}, where "
-            "full scale is 1: write the file again with samples in -1..1"
+            f"{self.path}: a sample at {self.heard + (start + first) / samplerate:.3f} s is {loud[first]:g}, "
+            "where full scale is 1: write the file again with samples in -1..1"
         )
-
-    def _read(self, file: soundfile.SoundFile) -> Iterator[Array]:
-        out = np.empty((max(1, BLOCK // file.channels), file.channels), np.float32)
-        read = 0
-        problem = ""
-        while not problem:
-            out.fill(np.nan)  # so that what was decoded before an error can be told
-            try:
-                block = file.read(out=out)
-            except soundfile.LibsndfileError as error:
-                problem = error.error_string
-                block = out[: np.argmax(np.append(np.isnan(out[:, 0]), True))]
-            if not len(block):
-                break
-            read += len(block)
-            yield block
-        if not read and problem:
-            raise NotAudio(f"{self.path}: cannot be decoded: {problem}")
-        if file.frames >= UNKNOWN:
-            if file.format == "OGG":
-                self.warnings.append("several streams one after the other: only the first was read")
-        elif read < 0.99 * file.frames:
-            announced = file.frames / file.samplerate
-            what = "damaged" if problem else "ends early"
-            self.warnings.append(f"{what}: {self.seconds:.1f} of {announced:.1f} s could be decoded")
 
 
 def decode(path: str | Path, sr: int) -> Array:
@@ -129,64 +189,32 @@ def decode(path: str | Path, sr: int) -> Array:
     return np.concatenate(list(Audio(path, sr)))
 
 
-def _open(path: Path) -> soundfile.SoundFile:
-    """Open, after saying what libsndfile would call "File does not exist" whatever the matter."""
+def _open(path: Path) -> Source:
+    """Open with libsndfile, or what it does not know with ffmpeg."""
+    check(path)
     try:
-        mode = path.stat().st_mode
-        head, endless = b"", False
-        if stat.S_ISREG(mode):
-            with path.open("rb") as file:
-                head = file.read(12)
-                endless = _is_mp3_of_unknown_length(file)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise AudioNotFound(f"{path}: no such file") from error
+        with path.open("rb") as file:
+            start = file.read(12)
+            head = _head(file)
     except OSError as error:
         raise UnreadableAudio(f"{path}: cannot be read: {error.strerror}") from error
-    if stat.S_ISDIR(mode) and not os.access(path, os.R_OK | os.X_OK):
-        raise UnreadableAudio(f"{path}: this folder cannot be read: Permission denied")
-    if stat.S_ISDIR(mode):
-        raise AudioNotFound(f"{path}: no audio files were found in this folder")
-    if not stat.S_ISREG(mode):
-        raise UnreadableAudio(f"{path}: a pipe or device: give a file")
-    if not head:
+    if not start:
         raise EmptyAudio(f"{path}: the file is empty (0 bytes)")
     try:
-        if endless and sys.platform != "win32":
-            return _open_as_pipe(path)
-        # On Windows soundfile wants text; elsewhere it would encode it, and refuse what is not UTF-8.
-        return soundfile.SoundFile(str(path) if sys.platform == "win32" else os.fsencode(path))
-    except (soundfile.LibsndfileError, TypeError) as error:
-        formats = "WAV, FLAC, MP3, OGG, Opus or AIFF"
-        if head[4:8] == b"ftyp":
-            what = f"MPEG-4 audio (AAC or ALAC), where autotag reads {formats}"
-        else:
-            what = f"not {formats}, or damaged (it starts with {head!r})"
+        return Libsndfile(path, head)
+    except Refused as error:
+        if foreign := ffmpeg.recognised(head):
+            return ffmpeg.opened(path, foreign)
+        what = f"not {FORMATS}, or damaged (it starts with {start!r})"
         raise NotAudio(f"{path}: {what}: convert it, for example with ffmpeg") from error
 
 
-def _is_mp3_of_unknown_length(file: BinaryIO) -> bool:
-    """Whether this is an MP3 whose first frame does not say how many there are.
-
-    libsndfile then guesses from the bit rate of that frame, and cuts what is longer off.
-    """
+def _head(file: BinaryIO) -> bytes:
+    """The first 4 KiB of the file, or of what follows an ID3 tag."""
     file.seek(0)
     head = file.read(10)
     tag = 0
     if head[:3] == b"ID3" and len(head) == 10:  # its length stands there in 4 times 7 bits
         tag = 10 + sum(byte << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
     file.seek(tag)
-    frame = file.read(4096).lstrip(b"\0")
-    is_mp3 = frame[:1] == b"\xff" and frame[1:2] >= b"\xe0"
-    return is_mp3 and not any(name in frame for name in (b"Xing", b"Info", b"VBRI"))
-
-
-def _open_as_pipe(path: Path) -> soundfile.SoundFile:
-    """Open the file through a pipe, whose end libsndfile does not think to know."""
-    receive, send = os.pipe()
-
-    def feed() -> None:
-        with path.open("rb") as file, os.fdopen(send, "wb") as pipe, suppress(BrokenPipeError):
-            shutil.copyfileobj(file, pipe)
-
-    threading.Thread(target=feed, daemon=True).start()
-    return soundfile.SoundFile(receive)  # which closes it, also when it fails
+    return file.read(4096)

@@ -1,6 +1,6 @@
 """Which tags to show of a song's scores."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from autotag.mel import Array
 from autotag.metadata import Metadata
@@ -41,17 +41,29 @@ def choose(
     Raises:
         ValueError: `top` is negative, or `threshold` neither in 0..1 nor `"auto"`.
     """
+    rated = (Tag(*item) for item in zip(metadata.tags, scores.tolist(), strict=True))
+    return narrow(rated, metadata, top, threshold, merge_synonyms)
+
+
+def narrow(
+    tags: Iterable[Tag],
+    metadata: Metadata | None,
+    top: int = 5,
+    threshold: float | str | None = None,
+    merge_synonyms: bool = False,
+) -> tuple[Tag, ...]:
+    """The same, of tags with scores, such as an earlier result has; `"auto"` needs the metadata."""
     if top < 0:
         raise ValueError(f"top is {top}: use a number of tags, or 0 for all")
-    limits: Sequence[float]
-    if threshold == "auto":
-        limits = metadata.thresholds
+    limits: dict[str, float] = {}
+    lowest = 0.0
+    if threshold == "auto" and metadata:
+        limits = dict(zip(metadata.tags, metadata.thresholds, strict=True))
     elif threshold is None or (isinstance(threshold, (int, float)) and 0 <= threshold <= 1):
-        limits = [threshold or 0.0] * len(scores)
+        lowest = threshold or 0.0
     else:
         raise ValueError(f"threshold is {threshold!r}: use a score between 0 and 1, or 'auto'")
-    rated = zip(metadata.tags, scores.tolist(), limits, strict=True)
-    found = sorted((Tag(tag, score) for tag, score, limit in rated if score >= limit), key=lambda t: -t.score)
+    found = sorted((tag for tag in tags if tag.score >= limits.get(tag.tag, lowest)), key=lambda t: -t.score)
     if merge_synonyms:
         best: dict[str, float] = {}
         for tag, score in found:

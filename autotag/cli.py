@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from autotag import __version__
-from autotag.config import DEFAULT, HOPS, LOGS, RATES, RESOLUTIONS, VOCABULARIES, Config, model_name
+from autotag import __version__, options
+from autotag.cli_write import write
+from autotag.config import DEFAULT
 from autotag.errors import AutotagError
 from autotag.files import audio_files
 from autotag.formats import WRITERS, Format, printable
@@ -55,30 +56,6 @@ def autotag(
     """Tag music with CNNs on mel-spectrograms of reduced frequency and time resolution."""
 
 
-def _rate(text: str) -> int:
-    return _choose(text, {f"{rate // 1000}k": rate for rate in RATES} | {str(rate): rate for rate in RATES})
-
-
-def _hop(text: str) -> int:
-    return _choose(text, {f"x{hop}": hop for hop in HOPS} | {str(hop): hop for hop in HOPS})
-
-
-def _choose(text: str, values: dict[str, int]) -> int:
-    if text not in values:
-        raise typer.BadParameter(f"{text!r}: use {', '.join(values)}")
-    return values[text]
-
-
-def _threshold(text: str) -> float | str:
-    try:
-        value = text if text == "auto" else float(text)
-    except ValueError:
-        value = -1.0
-    if value != "auto" and not 0 <= float(value) <= 1:
-        raise typer.BadParameter(f"{text!r}: use a score between 0 and 1, or 'auto'")
-    return value
-
-
 @app.command()
 def tag(
     context: typer.Context,
@@ -86,31 +63,16 @@ def tag(
         list[Path],
         typer.Argument(metavar="FILE|DIR...", readable=False, help="Audio files, or folders of them."),
     ],
-    arch: Annotated[str, typer.Option(help=f"Architecture: {' or '.join(RESOLUTIONS)}.")] = DEFAULT.arch,
-    sr: Annotated[Any, typer.Option(parser=_rate, metavar="12k|16k", help="Sample rate.")] = "12k",
-    mels: Annotated[int, typer.Option(help="Mel bands: 128, 96, 48, 32, 24, 16 or 8.")] = DEFAULT.mels,
-    hop: Annotated[
-        Any,
-        typer.Option(
-            parser=_hop,
-            metavar="xN",
-            help="Hop: x1, x2, x3, x4, x5 or x10.",
-            show_default="x2, or x1 where that is the only one",
-        ),
-    ] = None,
-    log: Annotated[str, typer.Option(help=f"Scale of the spectrogram: {' or '.join(LOGS)}.")] = DEFAULT.log,
-    tags: Annotated[str, typer.Option(metavar="|".join(VOCABULARIES), help="Whose 50 tags.")] = "mtat",
-    model: Annotated[
-        str | None,
-        typer.Option(metavar="NAME|FILE", help="A model by name or ONNX file, instead of the above."),
-    ] = None,
-    top: Annotated[int, typer.Option(min=0, help="How many tags; 0 for all.")] = 5,
-    threshold: Annotated[
-        Any,
-        typer.Option(
-            parser=_threshold, metavar="S|auto", help="Leave out lower scores; auto: below the tag's own."
-        ),
-    ] = None,
+    arch: options.Arch = DEFAULT.arch,
+    sr: options.Rate = "12k",
+    mels: options.Mels = DEFAULT.mels,
+    hop: options.Hop = None,
+    log: options.Log = DEFAULT.log,
+    tags: options.Tags = "mtat",
+    model: options.Model = None,
+    seconds: options.Seconds = None,
+    top: options.Top = 5,
+    threshold: options.Threshold = None,
     merge_synonyms: Annotated[
         bool | None, typer.Option(help="One name for tags of one meaning.", show_default="in the table")
     ] = None,
@@ -119,18 +81,10 @@ def tag(
     """Print the top tags of each file."""
     from autotag.tagger import Tagger
 
-    sources = {option: context.get_parameter_source(option) for option in (*Config.__slots__, "tags")}
-    given = [option for option, source in sources.items() if source and source.name == "COMMANDLINE"]
-    if model and given:
-        raise typer.BadParameter(
-            f"it already says what --{given[0]} is: give one of them", param_hint="--model"
-        )
-    if hop is None:
-        hop = DEFAULT.hop if (mels, DEFAULT.hop) in RESOLUTIONS.get(arch, ()) else 1
     if merge_synonyms is None:
         merge_synonyms = format is Format.TABLE
-    name = model or model_name(Config(arch, sr, mels, hop, log), tags)
-    results = Tagger(name).tag_all(audio_files(paths), top, threshold, merge_synonyms)
+    tagger = Tagger(options.chosen_model(context))
+    results = tagger.tag_all(audio_files(paths), top, threshold, merge_synonyms, seconds)
     failed = False
 
     def report() -> Iterator[Result | Failure]:
@@ -147,6 +101,9 @@ def tag(
     WRITERS[format](report(), sys.stdout)
     if failed:
         raise typer.Exit(1)
+
+
+app.command()(write)
 
 
 @app.command()

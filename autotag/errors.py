@@ -41,6 +41,22 @@ class SilentAudio(AudioError):
     """No sample is louder than the last bit of a 16-bit file: there is nothing to tag."""
 
 
+class TagsUnreadable(AudioError):
+    """The file has no place for tags that autotag knows, or what stands there is damaged."""
+
+
+class TagsUnwritable(AudioError, OSError):
+    """The operating system will not let us write the file, or the disk is full."""
+
+
+class RowsError(AutotagError, ValueError):
+    """A file is not the JSON lines of an earlier run."""
+
+
+class ExtraMissing(AutotagError, ImportError):
+    """A library is not installed that only a part of autotag needs."""
+
+
 class ModelError(AutotagError, ValueError):
     """A file is not a model of autotag, or not one that this version can run."""
 

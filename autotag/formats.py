@@ -11,7 +11,7 @@ from autotag.result import Failure, Result
 Results = Iterable[Result | Failure]
 
 COLUMNS = (
-    *("path", "ok", "model", "duration", "segments", "tags", "scores"),
+    *("path", "ok", "model", "duration", "excerpt", "segments", "tags", "scores"),
     *("decode_ms", "mel_ms", "model_ms", "warnings", "error_kind", "error_message"),
 )
 """Columns of the CSV; tags, scores and warnings are separated by "; "."""

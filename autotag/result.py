@@ -16,11 +16,12 @@ class Result:
     Attributes:
         path: the file as it was named.
         model: name of the model.
-        duration: seconds of audio.
+        duration: seconds of audio in the file.
         segments: how many segments the scores are the mean of.
         tags: the top tags, highest score first.
         ms: milliseconds spent on `"decode"`, `"mel"` and `"model"`.
         warnings: what a reader of the tags should know, such as that the file breaks off.
+        excerpt: seconds in the middle that the tags are of; None for the whole file.
     """
 
     path: str
@@ -30,6 +31,7 @@ class Result:
     tags: tuple[Tag, ...]
     ms: dict[str, float]
     warnings: tuple[str, ...] = ()
+    excerpt: float | None = None
     ok: ClassVar[bool] = True
 
     def as_dict(self) -> dict[str, Any]:
@@ -39,6 +41,7 @@ class Result:
             "ok": True,
             "model": self.model,
             "duration": round(self.duration, 3),
+            **({} if self.excerpt is None else {"excerpt": round(self.excerpt, 3)}),
             "segments": self.segments,
             "tags": [{"tag": tag, "score": round(score, 4)} for tag, score in self.tags],
             "ms": {step: round(ms, 2) for step, ms in self.ms.items()},

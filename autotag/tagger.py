@@ -31,7 +31,8 @@ class Scores:
     Attributes:
         scores: float32 [segments, tags], in 0..1.
         embeddings: float32 [segments, d].
-        seconds: of audio.
+        seconds: of audio in the file.
+        excerpt: seconds of it that were heard, None for all.
         ms: milliseconds spent on `"decode"`, `"mel"` and `"model"`.
         warnings: what a reader of the scores should know.
     """
@@ -39,6 +40,7 @@ class Scores:
     scores: Array
     embeddings: Array
     seconds: float
+    excerpt: float | None
     ms: dict[str, float]
     warnings: tuple[str, ...]
 
@@ -64,27 +66,38 @@ class Tagger:
         top: int = 5,
         threshold: float | str | None = None,
         merge_synonyms: bool = False,
+        seconds: float | None = None,
     ) -> Result:
         """The top tags of a file by the mean score over its segments, chosen as `autotag.choice.choose` does.
 
+        Args:
+            seconds: hear only an excerpt of that length, from the middle: 29.1 is the study's.
+
         Raises:
             AudioError: the file cannot be tagged; see its subclasses.
-            ValueError: as `choose` does.
+            ValueError: as `choose` does, or `seconds` is not above 0.
         """
-        heard = self.scores(path)
+        heard = self.scores(path, seconds)
         tags = choose(heard.scores.mean(axis=0), self.metadata, top, threshold, merge_synonyms)
         name, segments = self.metadata.name, len(heard.scores)
-        return Result(str(path), name, heard.seconds, segments, tags, heard.ms, heard.warnings)
+        return Result(
+            *(str(path), name, heard.seconds, segments, tags, heard.ms, heard.warnings),
+            excerpt=heard.excerpt,
+        )
 
-    def scores(self, path: str | Path) -> Scores:
+    def scores(self, path: str | Path, seconds: float | None = None) -> Scores:
         """Scores and embeddings of each segment of a file, in constant memory but for these.
+
+        Args:
+            seconds: as of `tag`.
 
         Raises:
             AudioError: the file cannot be tagged; see its subclasses.
+            ValueError: `seconds` is not above 0.
         """
         config = self.metadata.config
         ms = dict.fromkeys(("decode", "mel", "model"), 0.0)
-        audio = Audio(path, config.sr)
+        audio = Audio(path, config.sr, seconds)
         signal = fill(_timed(audio, ms, "decode"), config.segment_samples)
         cut = _timed(segments(log_mel_blocks(signal, config), config.frames), ms, "mel")
         at_once = max(1, round(SECONDS_AT_ONCE * config.sr / config.segment_samples))
@@ -96,13 +109,14 @@ class Tagger:
         ms["mel"] -= ms["decode"]  # its clock ran while it waited for samples
 
         warnings = list(audio.warnings)
-        if is_short(round(audio.seconds * config.sr), config.segment_samples):
+        excerpt = audio.heard if audio.heard < audio.seconds else None
+        if excerpt is None and is_short(round(audio.seconds * config.sr), config.segment_samples):
             whole = config.segment_samples / config.sr
             warnings.append(
                 f"{audio.seconds:.1f} s is less than one segment of {whole:.1f} s: repeated to fill it"
             )
         scores, embeddings = (np.concatenate(output) for output in zip(*outputs, strict=True))
-        return Scores(scores, embeddings, audio.seconds, ms, tuple(warnings))
+        return Scores(scores, embeddings, audio.seconds, excerpt, ms, tuple(warnings))
 
     def tag_all(
         self,
@@ -110,11 +124,12 @@ class Tagger:
         top: int = 5,
         threshold: float | str | None = None,
         merge_synonyms: bool = False,
+        seconds: float | None = None,
     ) -> Iterator[Result | Failure]:
         """Tag file after file; one that cannot be tagged is a Failure and stops nothing."""
         for path in paths:
             try:
-                yield self.tag(path, top, threshold, merge_synonyms)
+                yield self.tag(path, top, threshold, merge_synonyms, seconds)
             except AudioError as error:
                 yield Failure(str(path), error.kind, str(error))
 

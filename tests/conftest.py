@@ -26,6 +26,32 @@ def music(seconds: float, sr: int, seed: int = 0) -> NDArray[np.float32]:
     return signal
 
 
+def encode(path: Path, signal: NDArray[np.float32], sr: int, codec: str, **options: str) -> Path:
+    """Write mono samples as what libsndfile does not, in the container that the name ends in."""
+    av = pytest.importorskip("av", reason="PyAV, which encodes it here, is not installed")
+    container = {"m4a": "ipod", "wma": "asf", "mka": "matroska", "aac": "adts"}
+    with av.open(path, "w", format=container.get(path.suffix[1:], path.suffix[1:]), options=options) as file:
+        stream = file.add_stream(codec, rate=sr, layout="mono", bit_rate=128_000)
+        resampler = av.AudioResampler(stream.format, "mono", sr, stream.frame_size or 1024)
+        frame = av.AudioFrame.from_ndarray(signal[None], "fltp", "mono")
+        frame.sample_rate = sr
+        for piece in [*resampler.resample(frame), *resampler.resample(None)]:
+            file.mux(stream.encode(piece))
+        file.mux(stream.encode(None))
+    return path
+
+
+def delay(one: NDArray[np.float32], other: NDArray[np.float32]) -> int:
+    """Samples between two signals that are otherwise alike."""
+    length = min(len(one), len(other))
+    spectrum = np.fft.rfft(one[:length], 2 * length) * np.fft.rfft(other[:length], 2 * length).conj()
+    correlation = np.fft.irfft(spectrum)
+    norm = np.linalg.norm(one[:length]) * np.linalg.norm(other[:length])
+    assert correlation.max() > 0.8 * norm, "the signals are not alike"
+    at = int(correlation.argmax())
+    return min(at, 2 * length - at)
+
+
 @pytest.fixture(scope="session")
 def song() -> Path:
     return SONG

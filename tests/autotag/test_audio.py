@@ -1,6 +1,8 @@
 """Decoding: every format, every oddity, and what is said of each bad file."""
 
 import os
+import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from autotag.errors import (
     SilentAudio,
     UnreadableAudio,
 )
-from tests.conftest import music
+from tests.conftest import delay, music
 
 
 @pytest.mark.parametrize(
@@ -147,6 +149,145 @@ def test_iterating_twice_is_starting_again(song: Path) -> None:
     assert (sum(map(len, audio)), audio.seconds) == first
 
 
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "opus", "mp3", "aiff"])
+def test_an_excerpt_is_the_middle(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"song.{suffix}"
+    soundfile.write(path, music(20, 48000), 48000, format="OGG" if suffix == "opus" else None)
+    whole = decode(path, 12000)
+    audio = Audio(path, 12000, 5)
+    middle = np.concatenate(list(audio))
+    assert len(middle) == 60000
+    assert audio.heard == pytest.approx(5)
+    assert audio.seconds == pytest.approx(20, abs=0.05)
+    assert audio.warnings == []
+    start = (len(whole) - 60000) // 2
+    assert delay(middle, whole[start:]) <= 1
+
+
+def test_the_rest_is_not_decoded(tmp_path: Path) -> None:
+    signal = music(20, 12000)
+    signal[:1000] = signal[-1000:] = np.nan
+    soundfile.write(tmp_path / "song.wav", signal, 12000, "FLOAT")
+    with pytest.raises(BadSamples):
+        decode(tmp_path / "song.wav", 12000)
+    excerpt = np.concatenate(list(Audio(tmp_path / "song.wav", 12000, 10)))
+    np.testing.assert_array_equal(excerpt, signal[5 * 12000 : 15 * 12000])
+
+
+def test_a_file_shorter_than_the_excerpt_is_whole(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "song.wav", music(5, 12000), 12000, "FLOAT")
+    for excerpt in (5, 5.01, 1000):
+        audio = Audio(tmp_path / "song.wav", 12000, excerpt)
+        assert sum(map(len, audio)) == 60000
+        assert audio.heard == audio.seconds == pytest.approx(5)
+
+
+@pytest.mark.parametrize("excerpt", [0, -1, float("nan"), float("inf")])
+def test_an_excerpt_must_have_a_length(song: Path, excerpt: float) -> None:
+    with pytest.raises(ValueError, match="use a number of seconds above 0"):
+        Audio(song, 12000, excerpt)
+
+
+@pytest.mark.parametrize("how", ["cut", "damaged"])
+def test_an_excerpt_of_a_broken_file_is_the_middle_of_what_there_is(
+    tmp_path: Path, song: Path, how: str
+) -> None:
+    data = song.read_bytes()
+    half = data[: len(data) // 2]
+    rest = np.random.default_rng(0).bytes(20000) + data[300000:] if how == "damaged" else b""
+    (tmp_path / "broken.mp3").write_bytes(half + rest)
+    whole = Audio(tmp_path / "broken.mp3", 12000)
+    samples = np.concatenate(list(whole))
+    audio = Audio(tmp_path / "broken.mp3", 12000, 5)
+    middle = np.concatenate(list(audio))
+    assert audio.seconds == pytest.approx(whole.seconds)
+    assert audio.seconds == pytest.approx(15, abs=1)
+    assert audio.warnings == whole.warnings != []
+    start = (len(samples) - 60000) // 2
+    assert delay(middle, samples[start:]) <= 1
+
+
+def test_damage_in_the_excerpt_itself_is_said(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "song.flac", music(60, 12000), 12000)
+    data = bytearray((tmp_path / "song.flac").read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 20000] = np.random.default_rng(0).bytes(20000)
+    (tmp_path / "song.flac").write_bytes(data)
+    audio = Audio(tmp_path / "song.flac", 12000, 20)
+    heard = sum(map(len, audio)) / 12000
+    assert 5 < heard < 19
+    assert audio.warnings == [f"damaged: {heard:.1f} of the 20.0 s in the middle could be decoded"]
+
+
+def test_an_excerpt_of_a_file_that_does_not_say_how_long_it_is(tmp_path: Path, song: Path) -> None:
+    data = song.read_bytes()
+    headless = data[data.index(b"\xff\xfb", data.index(b"Info" if b"Info" in data[:4096] else b"Xing")) :]
+    (tmp_path / "song.mp3").write_bytes(headless)
+    whole = decode(tmp_path / "song.mp3", 12000)
+    audio = Audio(tmp_path / "song.mp3", 12000, 5)
+    middle = np.concatenate(list(audio))
+    assert audio.seconds == pytest.approx(30, abs=0.1)
+    start = (len(whole) - 60000) // 2
+    assert delay(middle, whole[start:]) <= 1
+
+
+def _unsynchronised(tag: bytes) -> bytes:
+    """An ID3v2.4 tag with every frame unsynchronised: no byte 0xFF before one of 0xE0 or more, or 0."""
+
+    def in_sevens(number: int) -> bytes:
+        return bytes(number >> shift & 127 for shift in (21, 14, 7, 0))
+
+    frames = b""
+    at = 10
+    while tag[at]:
+        size = sum(byte << shift for byte, shift in zip(tag[at + 4 : at + 8], (21, 14, 7, 0), strict=True))
+        body = tag[at + 10 : at + 10 + size]
+        parted = re.sub(rb"\xff(?=[\xe0-\xff\x00]|$)", b"\xff\0", body)
+        # Flags of the frame: unsynchronised, and its length without that stands in front.
+        frames += tag[at : at + 4] + in_sevens(len(parted) + 4) + b"\0\3" + in_sevens(size) + parted
+        at += 10 + size
+    return b"ID3\4\0\x80" + in_sevens(len(frames)) + frames
+
+
+def test_tags_do_not_change_what_is_heard(tmp_path: Path, song: Path) -> None:
+    id3 = pytest.importorskip("mutagen.id3", reason="mutagen, which writes the tags, is not installed")
+    apev2 = pytest.importorskip("mutagen.apev2")
+    cover = np.random.default_rng(0).bytes(3_000_000) + b"\xff\xfb\x90\x64" * 1000  # MP3 frames, it may seem
+
+    def tagged(name: str, version: int, v1: int = 0) -> Path:
+        path = tmp_path / name
+        shutil.copy(song, path)
+        tags = id3.ID3()
+        tags.add(id3.TIT2(encoding=3, text="Ünïcode " * 100))
+        for kind in (3, 4):
+            tags.add(id3.APIC(encoding=0, mime="image/jpeg", type=kind, desc=str(kind), data=cover))
+        tags.save(path, v2_version=version, v1=v1)
+        return path
+
+    three, four = tagged("three.mp3", 3), tagged("four.mp3", 4, v1=2)
+    assert four.read_bytes()[-128:].startswith(b"TAG")
+    old = tmp_path / "old.mp3"
+    shutil.copy(song, old)
+    ape = apev2.APEv2()
+    ape["Title"] = "A title"
+    ape.save(old)
+    with old.open("ab") as file:
+        file.write(id3.MakeID3v1(id3.ID3(four)))
+    unsynchronised = tmp_path / "unsynchronised.mp3"
+    tag = four.read_bytes()[: id3.ID3(four).size]
+    unsynchronised.write_bytes(_unsynchronised(tag) + song.read_bytes())
+    assert id3.ID3(unsynchronised).getall("APIC")[0].data == cover
+    assert id3.ID3(unsynchronised).f_unsynch
+
+    plain = decode(song, 12000)
+    for path in (three, four, old, unsynchronised):
+        audio = Audio(path, 12000)
+        np.testing.assert_array_equal(np.concatenate(list(audio)), plain, err_msg=path.name)
+        assert audio.warnings == []
+        assert audio.seconds == pytest.approx(30, abs=0.01)
+        assert sum(map(len, Audio(path, 12000, 5))) == 60000
+
+
 def _bad(folder: Path) -> dict[str, type[AudioError]]:
     """Files that cannot be tagged, and the error of each."""
     (folder / "empty.mp3").touch()
@@ -155,6 +296,7 @@ def _bad(folder: Path) -> dict[str, type[AudioError]]:
     (folder / "start.mp3").write_bytes(b"\xff\xfb\x90")  # the start of a frame, and no more
     (folder / "folder").mkdir()
     (folder / "apple.m4a").write_bytes(b"\0\0\0\x20ftypM4A " + bytes(1000))
+    (folder / "text.m4a").write_text("Lyrics, not music.\n")
     (folder / "samples.raw").write_bytes(bytes(1000))
     soundfile.write(folder / "header.wav", np.zeros(0, np.float32), 44100)
     soundfile.write(folder / "zeros.wav", np.zeros(44100, np.float32), 44100)
@@ -177,6 +319,7 @@ def _bad(folder: Path) -> dict[str, type[AudioError]]:
         "cut.mp3": NotAudio,
         "start.mp3": NotAudio,
         "apple.m4a": NotAudio,
+        "text.m4a": NotAudio,
         "samples.raw": NotAudio,
         "zeros.wav": SilentAudio,
         "nan.wav": BadSamples,
@@ -211,7 +354,8 @@ def test_the_message_shows_the_value_and_the_remedy(tmp_path: Path) -> None:
         "slow.wav": "announces a sample rate of 10 Hz",
         "click.wav": "holds 2.3 ms of sound",
         "text.mp3": "b'Lyrics, not ",
-        "apple.m4a": "MPEG-4 audio (AAC or ALAC), where autotag reads WAV",
+        "apple.m4a": "MPEG-4 audio (AAC or ALAC)",
+        "text.m4a": "not WAV, FLAC, MP3, OGG, Opus, AIFF or MPEG-4 audio, or damaged (it starts with",
         "zeros.wav": "is silence (below -90 dBFS) for all 1.0 s",
     }.items():
         with pytest.raises(AudioError) as raised:

@@ -29,9 +29,9 @@ def test_no_arguments_is_help(autotag: Run) -> None:
     assert "Usage" in autotag().stdout
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help"], ["tag", "--help"]])
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["tag", "--help"], ["write", "--help"]])
 def test_help_and_import_load_neither_numpy_nor_onnxruntime(arguments: list[str]) -> None:
-    heavy = "{'numpy', 'onnxruntime', 'soundfile', 'soxr'} & set(sys.modules)"
+    heavy = "{'numpy', 'onnxruntime', 'soundfile', 'soxr', 'av', 'mutagen'} & set(sys.modules)"
     code = f"import sys, autotag, autotag.cli; sys.argv[1:] = {arguments}\n"
     if arguments:
         code += "try: autotag.cli.main()\nexcept SystemExit: pass\n"
@@ -126,6 +126,15 @@ def test_files_and_folders_good_and_bad(autotag: Run, mixed: Path) -> None:
     assert "mpg123" not in run.stderr
 
 
+def test_an_excerpt_says_how_much_was_heard_and_is_no_warning(autotag: Run) -> None:
+    run = autotag(SONG, "--hop", "x10", "--seconds", "10", "--format", "json")
+    (found,) = json.loads(run.stdout)
+    assert run.stderr == ""
+    assert (found["duration"], found["excerpt"], found["segments"]) == (30.0, 10.0, 1)
+    (row,) = csv.DictReader(io.StringIO(autotag(SONG, "--seconds", 29.1, "--format", "csv").stdout))
+    assert (row["duration"], row["excerpt"]) == ("30.0", "29.1")
+
+
 def test_csv_has_the_same_columns_for_good_and_bad(autotag: Run, mixed: Path) -> None:
     run = autotag("--model", SMALL, "--format", "csv", mixed)
     rows = list(csv.DictReader(io.StringIO(run.stdout)))
@@ -183,6 +192,9 @@ def test_a_folder_without_audio(autotag: Run, tmp_path: Path) -> None:
         (["--model", "gone.onnx"], "gone.onnx: cannot be read"),
         (["--model", SONG], "is not a configuration"),
         (["--top", -1], "--top"),
+        (["--seconds", 0.5], "'0.5': use a number of seconds from 1"),
+        (["--seconds", "inf"], "'inf': use a number of seconds from 1"),
+        (["--seconds", "half"], "'half': use a number of seconds from 1"),
         (["--threshold", "high"], "'high': use a score between 0 and 1, or 'auto'"),
         (["--threshold", 1.5], "'1.5': use a score between 0 and 1, or 'auto'"),
         (["--tags", "lastfm"], "vocabulary 'lastfm' is not in the study: use mtat, msd"),

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ from autotag.audio import decode
 from autotag.errors import AudioNotFound
 from autotag.mel import log_mel
 from autotag.registry import load, models
-from tests.conftest import music
+from tests.conftest import ROOT, music
 
 SMALL = "vgg-12k-48-x10-db"
 
@@ -82,6 +84,69 @@ def test_a_long_file_is_the_mean_of_its_parts(tagger: Tagger, tmp_path: Path) ->
     first, second, both = (dict(tagger.tag(tmp_path / name, top=0).tags) for name in names)
     for tag, score in both.items():
         assert score == pytest.approx((first[tag] + second[tag]) / 2, abs=0.03)
+
+
+@pytest.fixture(scope="module")
+def hours(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """Files of 1 and of 20 minutes."""
+    folder = tmp_path_factory.mktemp("hours")
+    paths = {minutes: folder / f"{minutes}.flac" for minutes in (1, 20)}
+    for minutes, path in paths.items():
+        with soundfile.SoundFile(path, "w", 12000, 1) as file:
+            for minute in range(minutes):
+                file.write(0.1 * music(60, 12000, minute))
+    return paths
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc to read peak memory from")
+def test_memory_does_not_grow_with_the_length_of_a_file(hours: dict[int, Path]) -> None:
+    code = f"""
+import re, sys
+from autotag import Tagger
+print(Tagger("{SMALL}", threads=1).tag(sys.argv[1]).segments)
+print(re.search(r"VmHWM:\\s*(\\d+) kB", open("/proc/self/status").read())[1])
+"""
+    peaks = {}
+    for minutes, path in hours.items():
+        command = [sys.executable, "-c", code, str(path)]
+        run = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
+        segments, kilobytes = map(int, run.stdout.split())
+        assert segments == -(-minutes * 60 * 12000 // (1366 * 256))
+        peaks[minutes] = kilobytes / 1000
+    assert peaks[20] < peaks[1] + 40
+
+
+def test_scores_of_a_long_file_are_those_of_its_segments(tagger: Tagger, hours: dict[int, Path]) -> None:
+    model = load(SMALL)
+    mel = log_mel(decode(hours[20], 12000), model.metadata.config)
+    frames = model.metadata.frames
+    whole = mel.shape[1] // frames
+    cut = [*np.split(mel[:, : whole * frames], whole, axis=1), mel[:, -frames:]]
+    scores = np.concatenate([model(np.stack([segment]))[0] for segment in cut])
+    np.testing.assert_allclose(tagger.scores(hours[20]).scores, scores, atol=1e-4)
+    found = dict(tagger.tag(hours[20], top=0).tags)
+    assert list(found.values()) == pytest.approx(sorted(scores.mean(axis=0), reverse=True), abs=1e-4)
+
+
+def test_an_excerpt_is_tagged_as_if_it_were_the_file(tagger: Tagger, tmp_path: Path) -> None:
+    signal = music(90, 12000)
+    soundfile.write(tmp_path / "whole.wav", signal, 12000, "FLOAT")
+    middle = signal[(len(signal) - 349200) // 2 :][:349200]
+    soundfile.write(tmp_path / "middle.wav", middle, 12000, "FLOAT")
+    result = tagger.tag(tmp_path / "whole.wav", seconds=29.1)
+    assert result.tags == tagger.tag(tmp_path / "middle.wav").tags
+    assert (result.segments, result.warnings) == (1, ())
+    assert result.excerpt == pytest.approx(29.1)
+    assert result.duration == pytest.approx(90)
+    assert list(result.as_dict())[3:6] == ["duration", "excerpt", "segments"]
+    (short,) = tagger.tag_all([tmp_path / "middle.wav"], seconds=60)
+    assert isinstance(short, Result)
+    assert short.excerpt is None
+    assert "excerpt" not in short.as_dict()
+    # Less than a segment is repeated, but who asks for that need not be told.
+    assert tagger.tag(tmp_path / "whole.wav", seconds=3).warnings == ()
+    with pytest.raises(ValueError, match="above 0"):
+        tagger.tag(tmp_path / "whole.wav", seconds=0)
 
 
 def test_the_same_music_in_every_rate_and_channel_count_has_the_same_tags(
