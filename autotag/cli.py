@@ -2,22 +2,17 @@
 
 import os
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from autotag import __version__, options
+from autotag import __version__
+from autotag.cli_tag import tag
 from autotag.cli_write import write
-from autotag.config import DEFAULT
 from autotag.errors import AutotagError
-from autotag.files import audio_files
-from autotag.formats import WRITERS, Format, printable
 from autotag.quiet import quiet_decoders
 from autotag.registry import models as models_at_hand
-from autotag.result import Failure, Result
 
 METRICS = ("roc_auc", "pr_auc", "top5")
 SCORES_ARE = "agreement with the label source on the test split of each model's data set, not accuracy"
@@ -56,53 +51,7 @@ def autotag(
     """Tag music with CNNs on mel-spectrograms of reduced frequency and time resolution."""
 
 
-@app.command()
-def tag(
-    context: typer.Context,
-    paths: Annotated[
-        list[Path],
-        typer.Argument(metavar="FILE|DIR...", readable=False, help="Audio files, or folders of them."),
-    ],
-    arch: options.Arch = DEFAULT.arch,
-    sr: options.Rate = "12k",
-    mels: options.Mels = DEFAULT.mels,
-    hop: options.Hop = None,
-    log: options.Log = DEFAULT.log,
-    tags: options.Tags = "mtat",
-    model: options.Model = None,
-    seconds: options.Seconds = None,
-    top: options.Top = 5,
-    threshold: options.Threshold = None,
-    merge_synonyms: Annotated[
-        bool | None, typer.Option(help="One name for tags of one meaning.", show_default="in the table")
-    ] = None,
-    format: Annotated[Format, typer.Option(help="Of the output.")] = Format.TABLE,  # noqa: A002
-) -> None:
-    """Print the top tags of each file."""
-    from autotag.tagger import Tagger
-
-    if merge_synonyms is None:
-        merge_synonyms = format is Format.TABLE
-    tagger = Tagger(options.chosen_model(context))
-    results = tagger.tag_all(audio_files(paths), top, threshold, merge_synonyms, seconds)
-    failed = False
-
-    def report() -> Iterator[Result | Failure]:
-        nonlocal failed
-        for result in results:
-            if isinstance(result, Failure):
-                failed = True
-                typer.echo(f"error: {printable(result.message)}", err=True)
-            else:
-                for warning in result.warnings:
-                    typer.echo(f"warning: {printable(result.path)}: {warning}", err=True)
-            yield result
-
-    WRITERS[format](report(), sys.stdout)
-    if failed:
-        raise typer.Exit(1)
-
-
+app.command()(tag)
 app.command()(write)
 
 
@@ -140,5 +89,6 @@ def main() -> None:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)
     except OSError as error:  # of writing: errors of reading are values or AutotagErrors
-        typer.echo(f"error: results cannot be written: {error.strerror}", err=True)
+        why = os.strerror(error.errno) if error.errno else error
+        typer.echo(f"error: results cannot be written: {why}", err=True)
         os._exit(1)  # a regular exit would try to write them again

@@ -8,6 +8,7 @@ import typer
 
 from autotag import options
 from autotag.config import DEFAULT, Config
+from autotag.cores import usable_cores
 from autotag.files import audio_files
 from autotag.formats import printable
 from autotag.result import Failure
@@ -32,6 +33,7 @@ def write(
     tags: options.Tags = "mtat",
     model: options.Model = None,
     seconds: options.Seconds = None,
+    jobs: options.Jobs = None,
     top: options.Top = 5,
     threshold: Annotated[
         Any,
@@ -52,7 +54,7 @@ def write(
     """Write tags into the files themselves; --undo takes them back."""
     from autotag.writing import attempt, fields
 
-    tagging = options.given(context, *Config.__slots__, "tags", "model", "seconds")
+    tagging = options.given(context, *Config.__slots__, "tags", "model", "seconds", "jobs")
     writing = options.given(context, "top", "threshold", "genre", "mood", "force")
     if bool(paths) == bool(from_):
         raise typer.BadParameter("give either files and folders or --from", param_hint="FILE|DIR...")
@@ -68,7 +70,8 @@ def write(
         found = _tags_of_earlier_run(from_, top, threshold)
     else:
         threshold = "auto" if threshold is None else threshold
-        found = _tags_of_model(options.chosen_model(context), paths or [], top, threshold, seconds)
+        name = options.chosen_model(context)
+        found = _tags_of_model(name, paths or [], top, threshold, seconds, jobs or usable_cores())
     failed = False
     for item in found:
         outcome: Written | Failure
@@ -107,11 +110,11 @@ def _tags_of_earlier_run(path: Path, top: int, threshold: float | str | None) ->
 
 
 def _tags_of_model(
-    model: str, paths: list[Path], top: int, threshold: float | str, seconds: float | None
+    model: str, paths: list[Path], top: int, threshold: float | str, seconds: float | None, jobs: int
 ) -> Iterator["Result | Failure"]:
-    from autotag.tagger import Tagger
+    from autotag.batch import Asked, tag_files
 
-    return Tagger(model).tag_all(audio_files(paths), top, threshold, merge_synonyms=True, seconds=seconds)
+    return tag_files(audio_files(paths), Asked(model, top, threshold, True, seconds), jobs)
 
 
 def _show(written: "Written") -> None:

@@ -53,6 +53,18 @@ class RowsError(AutotagError, ValueError):
     """A file is not the JSON lines of an earlier run."""
 
 
+class Crashed(AudioError):
+    """The process that was at the file ended, or an error was raised that nobody foresaw."""
+
+
+class WorkerError(AutotagError, RuntimeError):
+    """Processes that tag cannot be started."""
+
+
+class SinkError(AutotagError, ValueError):
+    """A file that results are to go to cannot take them: its ending, its content, or another process."""
+
+
 class ExtraMissing(AutotagError, ImportError):
     """A library is not installed that only a part of autotag needs."""
 

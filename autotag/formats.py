@@ -11,7 +11,7 @@ from autotag.result import Failure, Result
 Results = Iterable[Result | Failure]
 
 COLUMNS = (
-    *("path", "ok", "model", "duration", "excerpt", "segments", "tags", "scores"),
+    *("path", "size", "modified", "ok", "model", "duration", "excerpt", "segments", "tags", "scores"),
     *("decode_ms", "mel_ms", "model_ms", "warnings", "error_kind", "error_message"),
 )
 """Columns of the CSV; tags, scores and warnings are separated by "; "."""
@@ -20,7 +20,7 @@ COLUMNS = (
 def write_jsonl(results: Results, stream: TextIO) -> None:
     """One JSON object a line."""
     for result in results:
-        stream.write(_json(result) + "\n")
+        stream.write(as_json(result) + "\n")
         stream.flush()
 
 
@@ -28,7 +28,7 @@ def write_json(results: Results, stream: TextIO) -> None:
     """One JSON array, an object a file."""
     separator = "["
     for result in results:
-        stream.write(f"{separator}\n{_json(result, indent=2)}")
+        stream.write(f"{separator}\n{as_json(result, indent=2)}")
         stream.flush()
         separator = ","
     stream.write("[]\n" if separator == "[" else "\n]\n")
@@ -39,7 +39,7 @@ def write_csv(results: Results, stream: TextIO) -> None:
     writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for result in results:
-        writer.writerow(_row(result.as_dict()))
+        writer.writerow(as_row(result))
         stream.flush()
 
 
@@ -82,20 +82,26 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def _json(result: Result | Failure, indent: int | None = None) -> str:
-    found = result.as_dict()
+def as_json(result: Result | Failure, indent: int | None = None) -> str:
+    """The JSON object of an outcome."""
     # A file name that is not UTF-8 holds lone surrogates, which only \u escapes can carry.
     ascii_only = any("\ud800" <= c <= "\udfff" for c in result.path)
-    return json.dumps(found, ensure_ascii=ascii_only, indent=indent)
+    return json.dumps(result.as_dict(), ensure_ascii=ascii_only, indent=indent)
 
 
-def _row(found: dict[str, Any]) -> dict[str, Any]:
-    row = {column: found[column] for column in COLUMNS if column in found}
+def as_row(result: Result | Failure) -> dict[str, Any]:
+    """The row of an outcome in a CSV, as far as it has the columns."""
+    found = flat(result.as_dict())
     if found["ok"]:
-        row["tags"] = "; ".join(tag["tag"] for tag in found["tags"])
-        row["scores"] = "; ".join(str(tag["score"]) for tag in found["tags"])
-        row |= {f"{step}_ms": ms for step, ms in found["ms"].items()}
-        row["warnings"] = "; ".join(found["warnings"])
-    else:
-        row |= {f"error_{field}": text for field, text in found["error"].items()}
+        found["scores"] = "; ".join(str(tag["score"]) for tag in found["tags"])
+        found["tags"] = "; ".join(tag["tag"] for tag in found["tags"])
+        found["warnings"] = "; ".join(found["warnings"])
+    return found
+
+
+def flat(found: dict[str, Any]) -> dict[str, Any]:
+    """An outcome's JSON object without objects in it, its fields named as in `COLUMNS`."""
+    row = {column: found[column] for column in COLUMNS if column in found}
+    row |= {f"{step}_ms": ms for step, ms in found.get("ms", {}).items()}
+    row |= {f"error_{field}": text for field, text in found.get("error", {}).items()}
     return row

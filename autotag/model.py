@@ -1,11 +1,11 @@
 """An ONNX file and its metadata, ready to score segments."""
 
 import hashlib
-import os
 from pathlib import Path
 
 import onnxruntime
 
+from autotag.cores import usable_cores
 from autotag.errors import ModelError
 from autotag.mel import Array
 from autotag.metadata import KEY, Metadata
@@ -69,10 +69,3 @@ class Model:
         """Score log-mel segments [n, mels, frames]: scores [n, tags] in 0..1, embeddings [n, d]."""
         scores, embedding = self._session.run(["scores", "embedding"], {"mel": segments[:, None]})
         return scores, embedding
-
-
-def usable_cores() -> int:
-    """Cores this process may run on, which may be fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

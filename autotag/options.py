@@ -72,6 +72,8 @@ THRESHOLD = {"parser": _threshold, "metavar": "S|auto"}
 LOWER = "Leave out lower scores; auto: below the tag's own."
 Threshold = Annotated[Any, typer.Option(**THRESHOLD, help=LOWER)]
 
+Jobs = Annotated[int | None, typer.Option(min=1, help="Files at once.", show_default="the usable cores")]
+
 
 def given(context: typer.Context, *options: str) -> list[str]:
     """Those of the options that stand on the command line."""

@@ -95,6 +95,11 @@ def load(model: str | Path, threads: int | None = None) -> "Model":
     return Model(entry.path, threads, entry.sha256)
 
 
+def describe(model: str | Path) -> Metadata:
+    """What a model says of itself: it is loaded for that only where it is a file. Raises as `load` does."""
+    return load(model).metadata if Path(model).suffix == ".onnx" else find(str(model)).metadata
+
+
 def _listed_sha256(path: Path) -> str | None:
     """What a manifest beside a file says that it hashes to; other people's manifests say nothing."""
     try:

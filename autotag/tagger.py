@@ -67,11 +67,13 @@ class Tagger:
         threshold: float | str | None = None,
         merge_synonyms: bool = False,
         seconds: float | None = None,
+        embed: bool = False,
     ) -> Result:
         """The top tags of a file by the mean score over its segments, chosen as `autotag.choice.choose` does.
 
         Args:
             seconds: hear only an excerpt of that length, from the middle: 29.1 is the study's.
+            embed: put the mean embedding into the result too.
 
         Raises:
             AudioError: the file cannot be tagged; see its subclasses.
@@ -79,10 +81,12 @@ class Tagger:
         """
         heard = self.scores(path, seconds)
         tags = choose(heard.scores.mean(axis=0), self.metadata, top, threshold, merge_synonyms)
+        embedding = heard.embeddings.mean(axis=0) if embed else None
         name, segments = self.metadata.name, len(heard.scores)
         return Result(
             *(str(path), name, heard.seconds, segments, tags, heard.ms, heard.warnings),
             excerpt=heard.excerpt,
+            embedding=embedding,
         )
 
     def scores(self, path: str | Path, seconds: float | None = None) -> Scores:

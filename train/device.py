@@ -9,7 +9,7 @@ from datetime import timedelta
 import torch
 from torch import distributed
 
-from autotag.model import usable_cores
+from autotag.cores import usable_cores
 from train.errors import RunError
 
 

@@ -19,9 +19,10 @@ from threadpoolctl import threadpool_limits
 
 from autotag.audio import decode
 from autotag.config import Config
+from autotag.cores import usable_cores
 from autotag.errors import AudioError, AudioNotFound, UnreadableAudio
 from autotag.mel import Array, mel_basis, power_blocks
-from autotag.model import usable_cores
+from autotag.pool import follow_parent
 from autotag.quiet import quiet_decoders
 from autotag.segments import fill, is_short
 from train.console import progress, say
@@ -171,18 +172,10 @@ _worker: tuple[list[Config], float, list[Array]]
 
 def _start(excerpts: list[Config], speed: float, names: list[Path]) -> None:
     global _worker
-    Thread(target=_follow_parent, daemon=True).start()
+    Thread(target=follow_parent, daemon=True).start()
     quiet_decoders()
     threadpool_limits(1)
     _worker = excerpts, speed, [np.lib.format.open_memmap(name, mode="r+") for name in names]
-
-
-def _follow_parent() -> None:
-    """End with the parent, which would leave its workers waiting for ever when it is killed."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
 
 
 def _compute(job: tuple[int, Path]) -> tuple[bytes, str]:

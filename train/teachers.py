@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, arange, rand
 
 from autotag.config import SEGMENT_FRAMES, Config
+from autotag.cores import usable_cores
 from autotag.mel import compress
-from autotag.model import usable_cores
 from train.console import progress
 from train.datasets.dataset import Dataset
 from train.errors import DataError, RunError

@@ -88,7 +88,9 @@ def test_the_second_vocabulary(autotag: Run) -> None:
 def test_json_is_the_documented_object(autotag: Run) -> None:
     run = autotag(SONG, "--format", "json")
     (found,) = json.loads(run.stdout)
-    assert list(found) == ["path", "ok", "model", "duration", "segments", "tags", "ms", "warnings"]
+    assert list(found) == [
+        "path", "size", "modified", "ok", "model", "duration", "segments", "tags", "ms", "warnings",
+    ]  # fmt: skip
     assert found["path"] == str(SONG)
     assert found["ok"] is True
     assert found["model"] == "vgg-12k-48-x2-db"
@@ -120,7 +122,8 @@ def test_files_and_folders_good_and_bad(autotag: Run, mixed: Path) -> None:
     ]  # fmt: skip
     assert [row["ok"] for row in found] == [False, True, False, True, True, False]
     assert found[2]["error"]["kind"] == "NotAudio"
-    assert list(found[2]) == ["path", "ok", "error"]
+    assert list(found[2]) == ["path", "size", "modified", "ok", "error"]
+    assert list(found[5]) == ["path", "ok", "error"], "there is no file that has a size"
     assert run.stderr.count("error: ") == 3
     assert run.stderr.count("warning: ") == 1
     assert "mpg123" not in run.stderr
@@ -200,6 +203,18 @@ def test_a_folder_without_audio(autotag: Run, tmp_path: Path) -> None:
         (["--tags", "lastfm"], "vocabulary 'lastfm' is not in the study: use mtat, msd"),
         (["--tags", "msd", "--mels", 128], "no trained model 'msd-vgg-12k-128-x2-db' is at hand"),
         (["--model", SMALL, "--tags", "msd"], "it already says what --tags is: give one of them"),
+        (["--shard", "0/4"], "'0/4': use i/n, such as 1/4 for the first of four parts"),
+        (["--shard", "5/4"], "'5/4': use i/n"),
+        (["--jobs", 0], "--jobs"),
+        (["--files-from", "gone.txt"], "gone.txt"),
+        (["--out", "tags.txt"], "tags.txt: the ending of its name must be one of .jsonl, .csv, .parquet"),
+        (["--out", "none/tags.csv"], "tags.csv: cannot be written: No such file or directory"),
+        (["--out", "tags.csv", "--format", "jsonl"], "what --out names has its format by its ending"),
+        (["--out", "tags.csv", "--format", "table"], "what --out names has its format by its ending"),
+        (["--out", "tags.sqlite", "--top", 3], "a library keeps all scores"),
+        (["--out", "tags.csv", "--model", "gone.onnx"], "gone.onnx: cannot be read"),
+        (["--force"], "goes with --out"),
+        (["--retry-failed"], "goes with --out"),
     ],
 )
 def test_a_wrong_request_is_exit_2_with_the_remedy(
@@ -212,6 +227,78 @@ def test_a_wrong_request_is_exit_2_with_the_remedy(
     assert "Traceback" not in run.stderr
 
 
+def test_nothing_named_is_exit_2(autotag: Run) -> None:
+    run = autotag("--top", 3)
+    assert run.returncode == 2
+    assert "name some, or a list of them with --files-from" in run.stderr
+
+
+def test_a_list_of_files_and_folders(autotag: Run, mixed: Path) -> None:
+    names = [mixed / "short.WAV", mixed / "below", mixed / "below" / "a “quiet”\nsöng.mp3"]
+    for separator in "\n\0":
+        listed = (mixed / "list.txt", "\0".join(map(str, names)) if separator == "\0" else f"{names[0]}\n")
+        listed[0].write_text(listed[1], "utf-8")
+        run = autotag("--files-from", listed[0], "--model", SMALL, "--format", "jsonl")
+        found = [json.loads(line)["path"] for line in run.stdout.splitlines()]
+        assert found == [str(names[0])] + ([str(names[2])] if separator == "\0" else [])
+    command = [sys.executable, "-m", "autotag", "--files-from", "-", "--model", SMALL, "--format", "jsonl"]
+    piped = subprocess.run(command, input=f"{SONG}\n".encode(), capture_output=True, cwd=ROOT, check=True)
+    assert json.loads(piped.stdout)["path"] == str(SONG)
+    empty = subprocess.run(command, input=b"", capture_output=True, cwd=ROOT, check=True)
+    assert (empty.stdout, empty.stderr) == (b"", b"")
+
+
+def test_globs_and_shards(autotag: Run, mixed: Path) -> None:
+    def found(*options: str) -> list[str]:
+        run = autotag(mixed, "--model", SMALL, "--format", "jsonl", "--jobs", 1, *options)
+        return [Path(json.loads(line)["path"]).name for line in run.stdout.splitlines()]
+
+    every = found("--exclude", "*.m4a")
+    assert every == ["short.WAV", "text.mp3", "a “quiet”\nsöng.mp3"]
+    assert found("--include", "*.wav", "--include", "t*", "--exclude", "below") == every[:2]
+    parts = [found("--exclude", "*.m4a", "--shard", f"{index}/2") for index in (1, 2)]
+    assert sorted(parts[0] + parts[1]) == sorted(every)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX terminal")
+def test_the_progress_is_for_terminals_that_show_no_results(mixed: Path, tmp_path: Path) -> None:
+    import pty
+
+    def run(*options: str, shown: bool) -> tuple[str, str]:
+        """What a terminal of stderr shows, and of stdout if `shown`; and stdout if not."""
+        ours, theirs = pty.openpty()
+        command = [sys.executable, "-m", "autotag", str(mixed), "--model", SMALL, "--jobs", "2", *options]
+        with subprocess.Popen(
+            command,
+            stdout=theirs if shown else subprocess.PIPE,
+            stderr=theirs,
+            cwd=ROOT,
+            env=os.environ | {"TERM": "xterm", "COLUMNS": "200"},
+        ) as process:
+            os.close(theirs)
+            screen = b""
+            try:
+                while part := os.read(ours, 65536):
+                    screen += part
+            except OSError:  # the other side is closed
+                pass
+            out, _ = process.communicate()
+        os.close(ours)
+        return screen.decode(), (out or b"").decode()
+
+    screen, out = run("--format", "jsonl", shown=False)
+    assert [json.loads(line)["ok"] for line in out.splitlines()] == [False, True, False, True]
+    assert re.search(r"4/4.*\d files/s +\d+x real time +2 failed", screen)
+    assert "text.mp3: not WAV" in screen
+    screen, _ = run(shown=True)
+    assert "files/s" not in screen
+    assert "short.WAV" in screen
+    screen, out = run("--out", str(tmp_path / "tags.csv"), shown=False)
+    assert "files/s" in screen
+    assert "2 tagged, 2 failed, 0 skipped -> " in screen
+    assert out == ""
+
+
 def test_a_model_by_file(autotag: Run) -> None:
     path = models()[SMALL].path
     assert SMALL in autotag(SONG, "--model", path).stdout
@@ -222,8 +309,18 @@ def test_models_lists_what_is_at_hand(autotag: Run) -> None:
     assert all(re.search(rf"^{name} +\d+\.\d{{3}} ", out, re.M) for name in models())
 
 
-def test_a_reader_that_leaves_early_is_no_error() -> None:
-    command = [sys.executable, "-m", "autotag", "--format", "jsonl", "--model", SMALL, *[str(SONG)] * 50]
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of more songs than are tagged in a second."""
+    folder = tmp_path_factory.mktemp("many")
+    shutil.copy(SONG, folder / "0.mp3")
+    for number in range(1, 500):
+        (folder / f"{number}.mp3").hardlink_to(folder / "0.mp3")
+    return folder
+
+
+def test_a_reader_that_leaves_early_is_no_error(many: Path) -> None:
+    command = [sys.executable, "-m", "autotag", "--format", "jsonl", "--model", SMALL, str(many)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
     ) as process:
@@ -245,10 +342,11 @@ def test_a_full_disk_is_said_in_one_line() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX signal")
-def test_interrupted_is_exit_130_and_what_was_written_is_whole() -> None:
-    command = [sys.executable, "-m", "autotag", "--format", "jsonl", "--model", SMALL, *[str(SONG)] * 2000]
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_interrupted_is_exit_130_and_what_was_written_is_whole(many: Path, jobs: str) -> None:
+    command = [sys.executable, "-m", "autotag", "--format", "jsonl", "--model", SMALL, "--jobs", jobs]
     with subprocess.Popen(
-        command,
+        [*command, str(many)],
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
@@ -260,7 +358,7 @@ def test_interrupted_is_exit_130_and_what_was_written_is_whole() -> None:
         process.send_signal(signal.SIGINT)
         lines += process.stdout.readlines()
     assert process.returncode == 130
-    assert len(lines) < 2000
+    assert len(lines) < 500
     assert all(json.loads(line)["ok"] for line in lines)
 
 
