@@ -1,10 +1,13 @@
 """Which tags to show of a song's scores."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from autotag.mel import Array
 from autotag.metadata import Metadata
 from autotag.result import Tag
+
+if TYPE_CHECKING:
+    from autotag.mel import Array
 
 SYNONYMS = (
     ("female vocal", "female voice", "woman", "female"),
@@ -24,7 +27,7 @@ NAMES = {tag: group[0] for group in SYNONYMS for tag in group}
 
 
 def choose(
-    scores: Array,
+    scores: "Array",
     metadata: Metadata,
     top: int = 5,
     threshold: float | str | None = None,

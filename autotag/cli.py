@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from autotag import __version__
+from autotag.cli_library import Terms, find, scan, similar, stats
 from autotag.cli_tag import tag
 from autotag.cli_write import write
 from autotag.errors import AutotagError
@@ -75,6 +76,12 @@ def models() -> None:
     console = Console(soft_wrap=True)
     console.print(table)
     console.print(f"Scores: {SCORES_ARE}.")
+
+
+app.command()(scan)
+app.command(cls=Terms)(find)
+app.command()(similar)
+app.command()(stats)
 
 
 def main() -> None:

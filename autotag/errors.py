@@ -75,3 +75,15 @@ class ModelError(AutotagError, ValueError):
 
 class ModelNotFound(AutotagError, LookupError):
     """No model of that name, or at that resolution, is at hand."""
+
+
+class LibraryError(AutotagError, ValueError):
+    """A file is not a library of autotag or of the model asked for, or what is asked of it cannot be done."""
+
+
+class LibraryNotFound(LibraryError, FileNotFoundError):
+    """There is no library in that place yet."""
+
+
+class TagNotFound(AutotagError, LookupError):
+    """A model has no tag of that name."""

@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -85,8 +85,17 @@ class Parquet:
             keep = [_unescaped(path) not in replaced for path in table["path"].to_pylist()]
             yield table.filter(pyarrow.array(keep, pyarrow.bool_()))
         with self._journal_path.open(encoding="utf-8") as lines:
-            while some := [flat(json.loads(line)) for line in islice(lines, AT_ONCE)]:
-                yield pyarrow.Table.from_pylist([_escaped(row) for row in some], SCHEMA)
+            while some := [json.loads(line) for line in islice(lines, AT_ONCE)]:
+                yield _table(some)
+
+
+def as_table(outcomes: Iterable[Result | Failure]) -> Any:
+    """A `pyarrow.Table` of `SCHEMA`, a row an outcome."""
+    return _table(outcome.as_dict() for outcome in outcomes)
+
+
+def _table(found: Iterable[dict[str, Any]]) -> Any:
+    return pyarrow.Table.from_pylist([_escaped(flat(values)) for values in found], SCHEMA)
 
 
 def _read(path: Path, columns: Sequence[str]) -> Iterator[Any]:

@@ -56,7 +56,7 @@ def open_sink(path: Path, metadata: Metadata, asked: Asked, force: bool = False)
     if path.exists() and not path.is_file():
         raise SinkError(f"{path}: a folder, pipe or device: name a file")
     with (
-        _alone(path) as notes,
+        alone(path) as notes,
         closing(_open(path.resolve(), path.suffix, metadata)) as sink,
         _one_choice(path, notes, asked, bool(sink.stamps()), force),
     ):
@@ -96,10 +96,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def _open(path: Path, ending: str, metadata: Metadata) -> Sink:
     if ending == ".sqlite":
-        from autotag.library import Library  # type: ignore
+        from autotag.library import Library
 
-        library: Sink = Library(path, metadata)
-        return library
+        return Library(path, metadata)
     if ending == ".parquet":
         from autotag.parquet import Parquet
 
@@ -110,7 +109,7 @@ def _open(path: Path, ending: str, metadata: Metadata) -> Sink:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[BinaryIO]:
+def alone(path: Path) -> Iterator[BinaryIO]:
     """Keep other processes from the file, by a hidden one beside it that also holds notes."""
     with ExitStack() as stack:
         try:

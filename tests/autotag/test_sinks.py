@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -137,8 +136,6 @@ def test_a_failed_file_is_a_row_with_its_reason(folder: Path, whole: Path) -> No
 def test_killed_at_any_moment_it_goes_on_to_the_same_end(
     folder: Path, whole: Path, autotag: Run, tmp_path: Path, ending: str
 ) -> None:
-    if ending == ".sqlite" and not find_spec("autotag.library"):
-        pytest.skip("there is no library yet")
     out = tmp_path / f"tags{ending}"
     growing = out if ending != ".parquet" else tmp_path / "tags.parquet.journal.jsonl"
     options = [str(folder), "--model", SMALL, "--out", str(out), "--jobs", "2"]

@@ -1,0 +1,330 @@
+"""A library: what a model says of many files, in one SQLite database. README.md describes its tables."""
+
+import os
+import sqlite3
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from autotag.errors import LibraryError, LibraryNotFound
+from autotag.metadata import Metadata
+from autotag.result import Failure, Result
+from autotag.sinks import Stamp
+
+VERSION = "1"
+"""Of the schema that this code reads and writes."""
+
+INDEXED = 0.05
+"""Most scores are lower than this, and few people look for those: finding them takes a little longer."""
+
+SCHEMA = f"""
+CREATE TABLE facts (             -- about the library: 'schema' is its version; 'model', 'commit' and
+    fact TEXT PRIMARY KEY,       -- 'precision' say which model all of its scores are of
+    value TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE tags (              -- the model's vocabulary
+    id INTEGER PRIMARY KEY,
+    tag TEXT NOT NULL UNIQUE,
+    threshold REAL NOT NULL      -- the score from which on a track counts as having the tag
+);
+
+CREATE TABLE tracks (            -- one row a file, good or bad
+    id INTEGER PRIMARY KEY,
+    path TEXT NOT NULL UNIQUE,   -- a BLOB of its bytes where they are not UTF-8
+    size INTEGER,                -- bytes
+    modified INTEGER,            -- nanoseconds since 1970
+    ok INTEGER NOT NULL,         -- 1, or 0 for a file that cannot be tagged: see error_kind
+    model TEXT,
+    duration REAL,               -- seconds
+    excerpt REAL,                -- so many seconds in the middle were heard; NULL for all
+    segments INTEGER,            -- how many the scores are the mean of
+    decode_ms REAL,
+    mel_ms REAL,
+    model_ms REAL,
+    warnings TEXT,               -- separated by '; '
+    error_kind TEXT,
+    error_message TEXT
+);
+
+CREATE TABLE scores (            -- of every tag of every track that is ok
+    tag INTEGER NOT NULL,        -- tags.id
+    track INTEGER NOT NULL,      -- tracks.id
+    score REAL NOT NULL,         -- 0 to 1
+    PRIMARY KEY (tag, track)     -- in this order a new track adds to the end of 50 runs, of which a batch
+) WITHOUT ROWID;                 -- of tracks shares the pages
+
+CREATE INDEX likely ON scores (tag, score, track) WHERE score >= {INDEXED};
+
+CREATE TABLE embeddings (        -- what 'autotag similar' compares
+    track INTEGER PRIMARY KEY,   -- tracks.id
+    embedding BLOB NOT NULL      -- 128 signed bytes: see autotag/compact.py
+);
+
+CREATE TRIGGER forget AFTER DELETE ON tracks BEGIN
+    DELETE FROM scores WHERE track = old.id AND tag IN (SELECT id FROM tags);
+    DELETE FROM embeddings WHERE track = old.id;
+END;
+
+CREATE VIEW top_tags AS          -- for people: SELECT * FROM top_tags
+    SELECT path, (
+        SELECT group_concat(printf('%s %.2f', tag, score), ', ') FROM (
+            SELECT tags.tag, scores.score FROM tags CROSS JOIN scores
+            ON scores.tag = tags.id AND scores.track = tracks.id ORDER BY scores.score DESC LIMIT 5
+        )
+    ) AS top_tags, duration, error_message
+    FROM tracks;
+"""
+
+ROWS = 256
+SECONDS = 1.0
+"""Outcomes are written when there are so many, or when the last were written so long ago."""
+
+
+class Library:
+    """A database of what one model says of files. It is a context manager, and a sink of results.
+
+    The results must hold all tags and the embedding: `top=0`, no threshold, no merging, `embed=True`.
+
+    Args:
+        path: the SQLite file.
+        metadata: of the model whose results are to be written; a file that is missing is made. Without
+            it the library must be there.
+
+    Raises (in every method):
+        LibraryNotFound: it is not there.
+        LibraryError: it is no library of this version, or another model's, or cannot be read or written.
+
+    Attributes:
+        model: name of the model whose scores it holds.
+        ids: what stands for each tag in the table of scores, in the order of the model's.
+        thresholds: of each tag.
+    """
+
+    def __init__(self, path: Path, metadata: Metadata | None = None) -> None:
+        self.path = path
+        self._pending: list[Result | Failure] = []
+        self._written = time.monotonic()
+        if metadata is None and not path.exists():
+            raise self._missing()
+        mode = "rw" if metadata is None else "rwc"
+        with self._plainly("opened"):
+            self._db = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode={mode}", timeout=30, isolation_level=None, uri=True
+            )
+            self._db.execute("PRAGMA cache_size = -65536")  # KiB: a find visits a page many times
+        try:
+            self._open(metadata)
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _open(self, metadata: Metadata | None) -> None:
+        with self._plainly("read"):
+            names = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master")}
+        if not names:  # an empty file, or one whose making was interrupted
+            if metadata is None:
+                raise self._missing()
+            self._create(metadata)
+        elif "facts" not in names:
+            raise LibraryError(
+                f"{self.path}: a SQLite database, but not a library of autotag: name another file"
+            )
+        self._facts = dict(self.rows("SELECT fact, value FROM facts"))
+        if (version := self._facts.get("schema")) != VERSION:
+            raise LibraryError(
+                f"{self.path}: a library of version {version}, where this autotag reads {VERSION}: "
+                "update autotag, or scan into another file"
+            )
+        self.model: str = self._facts["model"]
+        found = self.rows("SELECT id, tag, threshold FROM tags ORDER BY id")
+        self.ids: dict[str, int] = {tag: row for row, tag, _ in found}
+        self.thresholds: dict[str, float] = {tag: threshold for _, tag, threshold in found}
+        if metadata is not None:
+            self.check(metadata)
+            with self._plainly("written"):
+                self._db.execute("PRAGMA synchronous = NORMAL")  # safe with WAL, and spares a wait a batch
+
+    def _create(self, metadata: Metadata) -> None:
+        facts = {"schema": VERSION, **_identity(metadata)}
+        with self._plainly("written"):
+            self._db.execute("PRAGMA journal_mode = WAL")  # readers need not wait, nor a kill -9 harm
+            with self._db:
+                self._db.execute("BEGIN IMMEDIATE")
+                if self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
+                    return  # another process was faster
+                for statement in _statements(SCHEMA):
+                    self._db.execute(statement)
+                self._db.executemany("INSERT INTO facts VALUES (?, ?)", facts.items())
+                tags = zip(metadata.tags, metadata.thresholds, strict=True)
+                self._db.executemany("INSERT INTO tags (tag, threshold) VALUES (?, ?)", tags)
+
+    def _missing(self) -> LibraryNotFound:
+        return LibraryNotFound(f"{self.path}: there is no library: 'autotag scan FOLDER' makes one")
+
+    def check(self, metadata: Metadata) -> None:
+        """Refuse a model that is not the one whose scores the library holds."""
+        theirs = {fact: self._facts.get(fact) for fact in _identity(metadata)}
+        if theirs != _identity(metadata) or tuple(self.ids) != metadata.tags:
+            ours, its = (
+                f"{facts['model']} ({facts['precision']}, commit {facts['commit']})"
+                for facts in (_identity(metadata), theirs)
+            )
+            raise LibraryError(
+                f"{self.path}: a library of {its}, whose scores do not compare with those of {ours}: "
+                "go on with its model, or name another file for a library of this one"
+            )
+
+    def stamps(self) -> dict[str, Stamp]:
+        """What is known of each file, by path."""
+        self.flush()
+        found = self.rows("SELECT path, size, modified, model, ok FROM tracks")
+        return {
+            as_path(path): Stamp(size, modified, model, bool(ok)) for path, size, modified, model, ok in found
+        }
+
+    def write(self, outcome: Result | Failure) -> None:
+        """Keep an outcome, in place of an earlier one of that path.
+
+        It is in the file after at most a second more of writing; a kill -9 loses no more than that.
+        """
+        self._pending.append(outcome)
+        if len(self._pending) >= ROWS or time.monotonic() - self._written >= SECONDS:
+            self.flush()
+
+    def rearrange(self, moved: Iterable[tuple[str, str]], deleted: Iterable[str]) -> None:
+        """Give tracks a new path, (old, new) each, and forget those that are gone: all of it or nothing."""
+        self.flush()
+        with self._transaction():
+            self._db.executemany("DELETE FROM tracks WHERE path = ?", ((_stored(path),) for path in deleted))
+            self._db.executemany(
+                "UPDATE tracks SET path = ? WHERE path = ?",
+                ((_stored(new), _stored(old)) for old, new in moved),
+            )
+
+    def embedding(self, path: str) -> bytes | None:
+        """The compact embedding of a file, if the library has one."""
+        sql = "SELECT embedding FROM embeddings JOIN tracks ON id = track WHERE path = ?"
+        return next((found for (found,) in self.rows(sql, _stored(path))), None)
+
+    def rows(self, sql: str, *values: Any) -> list[Any]:
+        """The rows that a query finds."""
+        with self._plainly("read"):
+            return self._db.execute(sql, values).fetchall()
+
+    def batches(self, sql: str) -> Iterator[list[Any]]:
+        """The same, some rows at a time: few enough to stay in the processor's cache."""
+        with self._plainly("read"):
+            cursor = self._db.execute(sql)
+            while rows := cursor.fetchmany(512):
+                yield rows
+
+    def flush(self) -> None:
+        """Write what is pending into the file."""
+        try:
+            if self._pending:
+                with self._transaction():
+                    for outcome in self._pending:
+                        self._replace(outcome)
+        except LibraryError:
+            self._pending.clear()  # or closing would fail on it once more
+            raise
+        self._pending.clear()
+        self._written = time.monotonic()
+
+    def close(self) -> None:
+        try:
+            self.flush()
+        finally:
+            self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _replace(self, outcome: Result | Failure) -> None:
+        path = _stored(outcome.path)
+        row: dict[str, Any] = {
+            "path": path,
+            "size": outcome.size,
+            "modified": outcome.modified,
+            "ok": outcome.ok,
+        }
+        if isinstance(outcome, Failure):
+            row |= {"error_kind": outcome.kind, "error_message": _printable(outcome.message)}
+        else:
+            row |= {name: getattr(outcome, name) for name in ("model", "duration", "excerpt", "segments")}
+            row |= {f"{step}_ms": ms for step, ms in outcome.ms.items()}
+            row |= {"warnings": _printable("; ".join(outcome.warnings))}
+        self._db.execute("DELETE FROM tracks WHERE path = ?", (path,))
+        marks = ", ".join("?" * len(row))
+        sql = f"INSERT INTO tracks ({', '.join(row)}) VALUES ({marks})"
+        track = self._db.execute(sql, tuple(row.values())).lastrowid
+        if isinstance(outcome, Result):
+            scores = [(self.ids[tag], track, round(score, 4)) for tag, score in outcome.tags]
+            self._db.executemany("INSERT INTO scores VALUES (?, ?, ?)", scores)
+            if outcome.embedding is not None:
+                from autotag.compact import compact
+
+                self._db.execute("INSERT INTO embeddings VALUES (?, ?)", (track, compact(outcome.embedding)))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._plainly("written"), self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+
+    @contextmanager
+    def _plainly(self, what: str) -> Iterator[None]:
+        """Errors of SQLite as ours."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise LibraryError(f"{self.path}: cannot be {what} as a library: {error}") from error
+
+
+def default_path() -> Path:
+    """`library.sqlite` in the folder in which this system keeps what a user's programs know."""
+    if sys.platform == "win32":
+        data = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        data = Path.home() / "Library" / "Application Support"
+    else:
+        data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return data / "autotag" / "library.sqlite"
+
+
+def as_path(stored: str | bytes) -> str:
+    """A path as the table of tracks has it, as Python has it."""
+    return stored if isinstance(stored, str) else os.fsdecode(stored)
+
+
+def _stored(path: str) -> str | bytes:
+    try:
+        path.encode()
+    except UnicodeEncodeError:  # a name that is not UTF-8, which SQLite refuses as text
+        return os.fsencode(path)
+    return path
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _identity(metadata: Metadata) -> dict[str, str]:
+    return {"model": metadata.name, "commit": metadata.commit, "precision": metadata.precision}
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script one by one: `executescript` would end the transaction."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
