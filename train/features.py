@@ -132,7 +132,8 @@ def _compute_all(dataset: Dataset, excerpts: list[Config], cache: Path) -> None:
         return
     started = time.perf_counter()
     names = [_name(dataset, excerpt, cache) for excerpt in excerpts]
-    description = f"mel {', '.join(name.stem for name in names)}"
+    bands = ",".join(str(excerpt.mels) for excerpt in excerpts)
+    description = f"mel {excerpts[0].sr // 1000}k {bands}{at_speed(dataset)}"
     most = min(usable_cores(), len(clips), 61)  # more are not to be had on Windows
     workers, rest, unread = most, clips, []
     while rest:
