@@ -41,7 +41,7 @@ FAMILY: dict[str, Recipe] = {
     "root-x2": replace(RECIPES["soft"], rate=5e-4, epochs=16, start="root-x10"),
     "root-long": replace(RECIPES["soft"], epochs=24, start="root-x2"),
     "vgg-12k-48-x2-db": replace(_NEXT, rate=1e-3, epochs=6, start="root-long"),
-    "vgg-12k-48-x10-db": replace(_NEXT, epochs=4, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x10-db": replace(RECIPES["soft"], rate=5e-4, epochs=20, start="root-x2"),
     "vgg-12k-48-x5-db": replace(_NEXT, epochs=3, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x4-db": replace(_NEXT, epochs=3, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x3-db": replace(_NEXT, epochs=3, start="vgg-12k-48-x2-db"),
