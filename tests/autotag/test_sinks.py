@@ -32,6 +32,10 @@ from tests.conftest import ROOT, Run, music
 
 SMALL = "vgg-12k-48-x10-db"
 OTHER = "msd-vgg-12k-48-x10-db"
+SONGS, KILLS = (int(os.environ.get(name, default)) for name, default in (("SONGS", 30), ("KILLS", 3)))
+"""`SONGS=200 KILLS=20 pytest tests/autotag/test_sinks.py -k 'killed or failed_file'` tries more."""
+
+BROKEN = SONGS // 2
 FILES = [ending for ending in ENDINGS if ending != ".sqlite"]
 
 each = pytest.mark.parametrize("ending", FILES)
@@ -92,16 +96,18 @@ def by_path(path: Path) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Thirty short songs among ten files that are none, each in its own way."""
+    """Short songs among files that are none, each in its own way."""
     folder = tmp_path_factory.mktemp("music")
     (folder / "b").mkdir()
-    for number in range(15):
+    for number in range(SONGS // 2):
         soundfile.write(folder / f"a{number}.wav", music(1, 12000, number), 12000)
         soundfile.write(folder / "b" / f"{number}, “it's\n; so”.flac", music(1, 12000, number), 12000)
     noise = np.random.default_rng(0).bytes(20000)
-    for number in range(5):
-        (folder / f"a{number}-bad.mp3").write_bytes(noise[number:])
-        (folder / "b" / f"{number}-bad.mp3").write_bytes(b"\xff\xfb\x90\x00" * (number + 1) + noise[:number])
+    for number in range(BROKEN):
+        if number % 2:
+            (folder / "b" / f"{number}-bad.mp3").write_bytes(b"\xff\xfb\x90\x00" * number + noise[:number])
+        else:
+            (folder / f"a{number // 2}-bad.mp3").write_bytes(noise[number:])
     return folder
 
 
@@ -112,13 +118,14 @@ def whole(folder: Path, autotag: Run, tmp_path_factory: pytest.TempPathFactory) 
     run = autotag(folder, "--model", SMALL, "--out", out, "--jobs", 2)
     assert run.returncode == 1
     assert run.stdout == ""
-    assert run.stderr == f"30 tagged, 10 failed, 0 skipped -> {out}\n", "and nothing of the decoders'"
+    said = f"{SONGS} tagged, {BROKEN} failed, 0 skipped -> {out}\n"
+    assert run.stderr == said, "and nothing of the decoders'"
     return out
 
 
 def test_a_failed_file_is_a_row_with_its_reason(folder: Path, whole: Path) -> None:
     found = rows(whole)
-    assert sum(row["ok"] for row in found) == 30
+    assert sum(row["ok"] for row in found) == SONGS
     for row in found:
         assert row["size"] == Path(row["path"]).stat().st_size
         assert row["modified"] == Path(row["path"]).stat().st_mtime_ns
@@ -142,7 +149,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_end(
     command = [sys.executable, "-m", "autotag", *options]
     chance = random.Random(ending)
     size = 0
-    for most in (0, 3000, 9000):  # bytes that may be written before it is killed
+    for most in (0, *[300 * SONGS // KILLS] * (KILLS - 1)):  # bytes that are written before it is killed
         size += chance.randint(0, most)
         with subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=ROOT) as process:
             while process.poll() is None and not (growing.exists() and growing.stat().st_size >= size):
@@ -160,7 +167,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_end(
         kept = written[: written.rfind(b"\n") + 1] if ending == ".jsonl" else written[: len(written) // 2]
         assert out.read_bytes().startswith(kept), "what was written stays as it is"
     if ending != ".sqlite":
-        assert not run.stderr.startswith("30 tagged"), "what was written is not tagged again"
+        assert not run.stderr.startswith(f"{SONGS} tagged"), "what was written is not tagged again"
     assert {path.name for path in tmp_path.iterdir()} - {lock} == {out.name}
 
 
