@@ -52,16 +52,17 @@ def tag_files(paths: Iterable[Path], asked: Asked, jobs: int) -> Generator[Resul
         return
     files = chain(first, files)
     if jobs == 1 or len(first) < 2:
-        yield from map(_start(asked), files)
+        yield from map(start(asked), files)
         return
     from autotag.pool import in_processes
 
-    with closing(in_processes(partial(_start, asked, threads=1), files, jobs)) as outcomes:
+    with closing(in_processes(partial(start, asked, threads=1), files, jobs)) as outcomes:
         for path, outcome in outcomes:
             yield _failure(path, outcome) if isinstance(outcome, Crashed) else outcome
 
 
-def _start(asked: Asked, threads: int | None = None) -> Callable[[Path], Result | Failure]:
+def start(asked: Asked, threads: int | None = None) -> Callable[[Path], Result | Failure]:
+    """Load the model; what to call with each file."""
     from autotag.tagger import Tagger
 
     return partial(_tag, Tagger(asked.model, threads), asked)

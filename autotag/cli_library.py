@@ -1,6 +1,5 @@
 """The commands about a library: parse, call and print."""
 
-import json
 import os
 import re
 from collections import Counter
@@ -13,12 +12,12 @@ from typer.core import TyperCommand
 
 from autotag import options
 from autotag.batch import Asked
-from autotag.cli_tag import outcomes_of
 from autotag.config import DEFAULT, Config
 from autotag.cores import usable_cores
 from autotag.errors import LibraryNotFound
-from autotag.formats import printable
+from autotag.formats import as_json, printable
 from autotag.library import Library, default_path
+from autotag.progress import outcomes_of
 from autotag.registry import describe
 from autotag.result import Failure
 from autotag.search import Found
@@ -114,48 +113,47 @@ def find(
     ] = None,
     limit: Limit = 50,
     m3u: Playlist = None,
-    as_json: Json = False,
+    json: Json = False,
     library: LibraryFile = None,
 ) -> None:
     """Find the tracks of a library that have all of these tags: autotag find piano quiet -vocals."""
     from autotag.search import find as search
 
-    _only_one(m3u, as_json)
+    _only_one(m3u, json)
     unwanted = [term[1:] for term in terms if term.startswith(("-", MINUS))]
     wanted = [term for term in terms if not term.startswith(("-", MINUS))]
     with Library(library or default_path()) as opened:
         found = search(opened, wanted, unwanted, minimum, limit)
     if not found:
         typer.echo("no track has them all; scores are shy: try a lower --min", err=True)
-    _show(found, m3u, as_json, "score")
+    _show(found, m3u, json, "score")
 
 
 def similar(
     song: Annotated[Path, typer.Argument(metavar="FILE", help="A song, in the library or not.")],
     limit: Limit = 20,
     m3u: Playlist = None,
-    as_json: Json = False,
+    json: Json = False,
     library: LibraryFile = None,
 ) -> None:
     """List the tracks of a library that sound most like a song."""
     from autotag.search import similar as search
 
-    _only_one(m3u, as_json)
+    _only_one(m3u, json)
     with Library(library or default_path()) as opened:
-        paths = (os.path.abspath(song), str(song))  # noqa: PTH100 as scan names it, and as --out may
-        known = next(filter(None, map(opened.embedding, paths)), None)
-        found = search(opened, known or _embedding(opened, song), limit, paths)
-    _show(found, m3u, as_json, "similarity")
+        path = os.path.abspath(song)  # noqa: PTH100 as the library names it
+        found = search(opened, opened.embedding(path) or _embedding(opened, song), limit, {path})
+    _show(found, m3u, json, "similarity")
 
 
-def stats(library: LibraryFile = None, as_json: Json = False) -> None:
+def stats(library: LibraryFile = None, json: Json = False) -> None:
     """Show what is in a library, and how often it has each tag."""
     from autotag.search import stats as count
 
     with Library(library or default_path()) as opened:
         found = count(opened)
-    if as_json:
-        typer.echo(_dumps(found))
+    if json:
+        typer.echo(as_json(found, indent=2))
         return
     failures = ", ".join(f"{number} {kind}" for kind, number in found["failures"].items())
     typer.echo(f"{found['tracks']} tracks, {found['hours']:.1f} h, tagged by {found['model']}")
@@ -167,9 +165,9 @@ def stats(library: LibraryFile = None, as_json: Json = False) -> None:
         typer.echo(f"{tag:{width}}  {tracks:6}  {share:5.0%}  {mean:.3f}  {threshold:9.3f}")
 
 
-def _show(found: list[Found], m3u: Path | None, as_json: bool, score: str) -> None:
-    if as_json:
-        typer.echo(_dumps([_plain(track, score) for track in found]))
+def _show(found: list[Found], m3u: Path | None, json: bool, score: str) -> None:
+    if json:
+        typer.echo(as_json([_plain(track, score) for track in found], indent=2))
     elif m3u:
         _write_m3u(found, m3u)
     elif found:
@@ -184,12 +182,6 @@ def _plain(track: Found, score: str) -> dict[str, Any]:
     tags = {"tags": [{"tag": tag, "score": round(value, 4)} for tag, value in track.tags]}
     plain = {"path": track.path, "duration": round(track.duration, 3), score: round(track.score, 4)}
     return plain | (tags if track.tags else {})
-
-
-def _dumps(found: Any) -> str:
-    text = json.dumps(found, ensure_ascii=False, indent=2)
-    # A file name that is not UTF-8 holds lone surrogates, which only \u escapes can carry.
-    return json.dumps(found, indent=2) if re.search("[\ud800-\udfff]", text) else text
 
 
 def _write_m3u(found: list[Found], path: Path) -> None:
@@ -209,8 +201,8 @@ def _write_m3u(found: list[Found], path: Path) -> None:
     typer.echo(f"{printable(str(path))}: {written} tracks")
 
 
-def _only_one(m3u: Path | None, as_json: bool) -> None:
-    if m3u and as_json:
+def _only_one(m3u: Path | None, json: bool) -> None:
+    if m3u and json:
         raise typer.BadParameter("a playlist is not JSON: give one of --m3u and --json", param_hint="--m3u")
 
 
@@ -223,5 +215,5 @@ def _embedding(library: Library, song: Path) -> bytes:
     from autotag.compact import compact
     from autotag.tagger import Tagger
 
-    library.check(describe(library.model))
-    return compact(Tagger(library.model).scores(song).embeddings.mean(axis=0))
+    library.check(describe(library.model), library.seconds)
+    return compact(Tagger(library.model).scores(song, library.seconds).embeddings.mean(axis=0))

@@ -1,7 +1,8 @@
 """The command `autotag tag`, which is the default one."""
 
+import os
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,12 +10,12 @@ from typing import Annotated, Any
 import typer
 
 from autotag import options
-from autotag.batch import Asked, tag_files
+from autotag.batch import Asked
 from autotag.config import DEFAULT
 from autotag.cores import usable_cores
 from autotag.files import audio_files, listed
 from autotag.formats import WRITERS, Format, printable
-from autotag.progress import progress
+from autotag.progress import outcomes_of
 from autotag.registry import describe
 from autotag.result import Failure, Result
 from autotag.sinks import ENDINGS, open_sink, unfinished
@@ -87,6 +88,8 @@ def tag(
     else:
         asked = Asked(name, top, threshold, merge_synonyms, seconds)
     named = [*(paths or ()), *(listed(files_from.read()) if files_from else ())]
+    if library:
+        named = [Path(os.path.abspath(path)) for path in named]  # noqa: PTH100 as scan names them
     files = list(audio_files(named, include or (), exclude or (), shard))
     jobs = jobs or usable_cores()
     if out:
@@ -138,14 +141,3 @@ def _keep(files: list[Path], asked: Asked, jobs: int, out: Path, force: bool, re
     summary = f"{counts[True]} tagged, {counts[False]} failed, {len(kept)} skipped{remark}"
     typer.echo(f"{summary} -> {printable(str(out))}", err=True)
     return counts[False] + before > 0
-
-
-def outcomes_of(
-    files: list[Path], asked: Asked, jobs: int, quiet: bool = False
-) -> Generator[Result | Failure, None, None]:
-    """What comes of the files, with a line of progress on a terminal."""
-    with closing(tag_files(files, asked, jobs)) as outcomes:
-        if quiet or len(files) < 2 or not sys.stderr.isatty():
-            yield from outcomes
-        else:
-            yield from progress(outcomes, len(files))

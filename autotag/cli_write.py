@@ -1,16 +1,20 @@
 """The command `autotag write`."""
 
+import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from autotag import options
+from autotag.batch import Asked
 from autotag.config import DEFAULT, Config
 from autotag.cores import usable_cores
-from autotag.files import audio_files
+from autotag.files import audio_files, size_and_time
 from autotag.formats import printable
+from autotag.progress import outcomes_of
 from autotag.result import Failure
 
 if TYPE_CHECKING:
@@ -41,7 +45,7 @@ def write(
     ] = None,
     from_: Annotated[
         Path | None,
-        typer.Option("--from", metavar="FILE", help="Write what an earlier --format jsonl printed."),
+        typer.Option("--from", metavar="FILE", help="Write what an earlier --out FILE.jsonl holds."),
     ] = None,
     genre: Annotated[bool, typer.Option("--genre", help="Also set the genre, where tags are one.")] = False,
     mood: Annotated[bool, typer.Option("--mood", help="Also set the mood, where tags are one.")] = False,
@@ -104,6 +108,8 @@ def _tags_of_earlier_run(path: Path, top: int, threshold: float | str | None) ->
     for row in rows(path):
         if isinstance(row, Failure):
             yield row
+        elif row.modified not in (None, size_and_time(Path(row.path))[1]):
+            yield Failure(row.path, "Changed", f"{row.path}: has changed since it was tagged: tag it again")
         else:
             metadata = find(row.model).metadata if threshold == "auto" else None
             yield row._replace(tags=narrow(row.tags, metadata, top, threshold, merge_synonyms=True))
@@ -112,9 +118,9 @@ def _tags_of_earlier_run(path: Path, top: int, threshold: float | str | None) ->
 def _tags_of_model(
     model: str, paths: list[Path], top: int, threshold: float | str, seconds: float | None, jobs: int
 ) -> Iterator["Result | Failure"]:
-    from autotag.batch import Asked, tag_files
-
-    return tag_files(audio_files(paths), Asked(model, top, threshold, True, seconds), jobs)
+    asked = Asked(model, top, threshold, True, seconds)
+    with closing(outcomes_of(list(audio_files(paths)), asked, jobs, quiet=sys.stdout.isatty())) as outcomes:
+        yield from outcomes
 
 
 def _show(written: "Written") -> None:

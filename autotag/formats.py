@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any, TextIO
@@ -20,7 +21,7 @@ COLUMNS = (
 def write_jsonl(results: Results, stream: TextIO) -> None:
     """One JSON object a line."""
     for result in results:
-        stream.write(as_json(result) + "\n")
+        stream.write(as_json(result.as_dict()) + "\n")
         stream.flush()
 
 
@@ -28,7 +29,7 @@ def write_json(results: Results, stream: TextIO) -> None:
     """One JSON array, an object a file."""
     separator = "["
     for result in results:
-        stream.write(f"{separator}\n{as_json(result, indent=2)}")
+        stream.write(f"{separator}\n{as_json(result.as_dict(), indent=2)}")
         stream.flush()
         separator = ","
     stream.write("[]\n" if separator == "[" else "\n]\n")
@@ -82,11 +83,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-def as_json(result: Result | Failure, indent: int | None = None) -> str:
-    """The JSON object of an outcome."""
-    # A file name that is not UTF-8 holds lone surrogates, which only \u escapes can carry.
-    ascii_only = any("\ud800" <= c <= "\udfff" for c in result.path)
-    return json.dumps(result.as_dict(), ensure_ascii=ascii_only, indent=indent)
+def as_json(values: Any, indent: int | None = None) -> str:
+    """Plain values as JSON."""
+    text = json.dumps(values, ensure_ascii=False, indent=indent)
+    # A file name that is not UTF-8 holds lone surrogates, which only \\u escapes can carry.
+    return json.dumps(values, indent=indent) if re.search("[\ud800-\udfff]", text) else text
 
 
 def as_row(result: Result | Failure) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from autotag.errors import LibraryError, LibraryNotFound
+from autotag.formats import flat
 from autotag.metadata import Metadata
 from autotag.result import Failure, Result
 from autotag.sinks import Stamp
@@ -22,8 +23,8 @@ INDEXED = 0.05
 
 SCHEMA = f"""
 CREATE TABLE facts (             -- about the library: 'schema' is its version; 'model', 'commit' and
-    fact TEXT PRIMARY KEY,       -- 'precision' say which model all of its scores are of
-    value TEXT NOT NULL
+    fact TEXT PRIMARY KEY,       -- 'precision' say which model all of its scores are of; 'excerpt', if it is
+    value TEXT NOT NULL          -- there, how many seconds in the middle of each file
 ) WITHOUT ROWID;
 
 CREATE TABLE tags (              -- the model's vocabulary
@@ -93,6 +94,7 @@ class Library:
         path: the SQLite file.
         metadata: of the model whose results are to be written; a file that is missing is made. Without
             it the library must be there.
+        seconds: of each file that the results are of; None for all of it.
 
     Raises (in every method):
         LibraryNotFound: it is not there.
@@ -100,11 +102,12 @@ class Library:
 
     Attributes:
         model: name of the model whose scores it holds.
+        seconds: of each file that they are of; None for all of it.
         ids: what stands for each tag in the table of scores, in the order of the model's.
         thresholds: of each tag.
     """
 
-    def __init__(self, path: Path, metadata: Metadata | None = None) -> None:
+    def __init__(self, path: Path, metadata: Metadata | None = None, seconds: float | None = None) -> None:
         self.path = path
         self._pending: list[Result | Failure] = []
         self._written = time.monotonic()
@@ -117,18 +120,18 @@ class Library:
             )
             self._db.execute("PRAGMA cache_size = -65536")  # KiB: a find visits a page many times
         try:
-            self._open(metadata)
+            self._open(metadata, seconds)
         except BaseException:
             self._db.close()
             raise
 
-    def _open(self, metadata: Metadata | None) -> None:
+    def _open(self, metadata: Metadata | None, seconds: float | None) -> None:
         with self._plainly("read"):
             names = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master")}
         if not names:  # an empty file, or one whose making was interrupted
             if metadata is None:
                 raise self._missing()
-            self._create(metadata)
+            self._create(metadata, seconds)
         elif "facts" not in names:
             raise LibraryError(
                 f"{self.path}: a SQLite database, but not a library of autotag: name another file"
@@ -140,16 +143,19 @@ class Library:
                 "update autotag, or scan into another file"
             )
         self.model: str = self._facts["model"]
+        self.seconds = float(self._facts["excerpt"]) if "excerpt" in self._facts else None
         found = self.rows("SELECT id, tag, threshold FROM tags ORDER BY id")
         self.ids: dict[str, int] = {tag: row for row, tag, _ in found}
         self.thresholds: dict[str, float] = {tag: threshold for _, tag, threshold in found}
         if metadata is not None:
-            self.check(metadata)
+            self.check(metadata, seconds)
             with self._plainly("written"):
                 self._db.execute("PRAGMA synchronous = NORMAL")  # safe with WAL, and spares a wait a batch
 
-    def _create(self, metadata: Metadata) -> None:
+    def _create(self, metadata: Metadata, seconds: float | None) -> None:
         facts = {"schema": VERSION, **_identity(metadata)}
+        if seconds is not None:
+            facts["excerpt"] = f"{seconds:g}"
         with self._plainly("written"):
             self._db.execute("PRAGMA journal_mode = WAL")  # readers need not wait, nor a kill -9 harm
             with self._db:
@@ -165,8 +171,14 @@ class Library:
     def _missing(self) -> LibraryNotFound:
         return LibraryNotFound(f"{self.path}: there is no library: 'autotag scan FOLDER' makes one")
 
-    def check(self, metadata: Metadata) -> None:
-        """Refuse a model that is not the one whose scores the library holds."""
+    def check(self, metadata: Metadata, seconds: float | None) -> None:
+        """Refuse scores that do not compare with those it holds: of another model, or part of the files."""
+        if self.seconds != seconds:
+            heard = "all of each file" if self.seconds is None else f"{self.seconds:g} s of each file"
+            raise LibraryError(
+                f"{self.path}: a library of what {heard} sounds like: ask for the same --seconds, or name "
+                "another file"
+            )
         theirs = {fact: self._facts.get(fact) for fact in _identity(metadata)}
         if theirs != _identity(metadata) or tuple(self.ids) != metadata.tags:
             ours, its = (
@@ -189,7 +201,7 @@ class Library:
     def write(self, outcome: Result | Failure) -> None:
         """Keep an outcome, in place of an earlier one of that path.
 
-        It is in the file after at most a second more of writing; a kill -9 loses no more than that.
+        What comes in within a second is written together, with the next outcome: a kill -9 loses that.
         """
         self._pending.append(outcome)
         if len(self._pending) >= ROWS or time.monotonic() - self._written >= SECONDS:
@@ -229,7 +241,7 @@ class Library:
                 with self._transaction():
                     for outcome in self._pending:
                         self._replace(outcome)
-        except LibraryError:
+        except (LibraryError, OSError):
             self._pending.clear()  # or closing would fail on it once more
             raise
         self._pending.clear()
@@ -249,18 +261,12 @@ class Library:
 
     def _replace(self, outcome: Result | Failure) -> None:
         path = _stored(outcome.path)
-        row: dict[str, Any] = {
-            "path": path,
-            "size": outcome.size,
-            "modified": outcome.modified,
-            "ok": outcome.ok,
-        }
+        row = flat(outcome.as_dict()) | {"path": path}
+        row.pop("tags", None)
         if isinstance(outcome, Failure):
-            row |= {"error_kind": outcome.kind, "error_message": _printable(outcome.message)}
+            row["error_message"] = _printable(outcome.message)
         else:
-            row |= {name: getattr(outcome, name) for name in ("model", "duration", "excerpt", "segments")}
-            row |= {f"{step}_ms": ms for step, ms in outcome.ms.items()}
-            row |= {"warnings": _printable("; ".join(outcome.warnings))}
+            row["warnings"] = _printable("; ".join(outcome.warnings))
         self._db.execute("DELETE FROM tracks WHERE path = ?", (path,))
         marks = ", ".join("?" * len(row))
         sql = f"INSERT INTO tracks ({', '.join(row)}) VALUES ({marks})"
@@ -285,6 +291,8 @@ class Library:
         try:
             yield
         except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+                raise OSError(f"{self.path}: {error}") from error
             raise LibraryError(f"{self.path}: cannot be {what} as a library: {error}") from error
 
 

@@ -2,12 +2,26 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
 
+from autotag.batch import Asked, tag_files
 from autotag.result import Failure, Result
 
 
-def progress(outcomes: Iterable[Result | Failure], total: int) -> Iterator[Result | Failure]:
+def outcomes_of(
+    files: list[Path], asked: Asked, jobs: int, quiet: bool = False
+) -> Generator[Result | Failure, None, None]:
+    """What comes of the files, with a line of progress on a terminal."""
+    with closing(tag_files(files, asked, jobs)) as outcomes:
+        if quiet or len(files) < 2 or not sys.stderr.isatty():
+            yield from outcomes
+        else:
+            yield from _progress(outcomes, len(files))
+
+
+def _progress(outcomes: Iterable[Result | Failure], total: int) -> Iterator[Result | Failure]:
     """The outcomes, with a line that shows how many of the total there are, until they end."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

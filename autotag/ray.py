@@ -16,11 +16,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from autotag.batch import Asked, start
 from autotag.config import DEFAULT
 from autotag.parquet import as_table
 from autotag.quiet import quiet_decoders
 from autotag.result import Failure, Result
-from autotag.tagger import Tagger
 
 
 class RayTagger:
@@ -28,7 +28,7 @@ class RayTagger:
 
     Args:
         model: name of a model at hand, or an ONNX file that every worker can read.
-        asked: keywords of `Tagger.tag`, with `fn_constructor_kwargs={"top": 10}`.
+        asked: the other fields of `autotag.batch.Asked`, with `fn_constructor_kwargs={"top": 10}`.
 
     Raises:
         ModelNotFound, ModelError
@@ -36,8 +36,7 @@ class RayTagger:
 
     def __init__(self, model: str = DEFAULT.name, **asked: Any) -> None:
         quiet_decoders()
-        self._tagger = Tagger(model, threads=1)
-        self._asked = asked
+        self._tag_file = start(Asked(model, **asked), threads=1)
 
     def __call__(self, batch: Mapping[str, Sequence[Any]]) -> Any:
         """Tag some files.
@@ -56,12 +55,11 @@ class RayTagger:
 
     def _tag(self, path: str, content: bytes | None) -> Result | Failure:
         if content is None:
-            (outcome,) = self._tagger.tag_all([path], **self._asked)
-            return outcome
+            return self._tag_file(Path(path))
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder, "song")
             copy.write_bytes(content)
-            (outcome,) = self._tagger.tag_all([copy], **self._asked)
+            outcome = self._tag_file(copy)
         if isinstance(outcome, Failure):
             outcome = replace(outcome, message=outcome.message.replace(str(copy), path))
-        return replace(outcome, path=path, size=len(content))
+        return replace(outcome, path=path, size=len(content), modified=None)

@@ -37,7 +37,7 @@ class Jsonl:
     START = b'{"path": "'
 
     def row(self, outcome: Result | Failure) -> bytes:
-        return as_json(outcome).encode() + b"\n"
+        return as_json(outcome.as_dict()).encode() + b"\n"
 
     def split(self, lines: Iterable[bytes]) -> Iterator[bytes]:
         return iter(lines)
@@ -95,9 +95,6 @@ class Rows:
             self._file = path.open("a+b", buffering=0)
         except OSError as error:
             raise SinkError(f"{path}: cannot be opened: {error.strerror}: name another file") from error
-        if not path.is_file():
-            self._file.close()
-            raise SinkError(f"{path}: a pipe or device: name a file")
         try:
             end = self._read()
             self._file.truncate(end)

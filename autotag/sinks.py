@@ -35,7 +35,7 @@ class Sink(Protocol):
         """What is kept, by path."""
 
     def write(self, outcome: Result | Failure) -> None:
-        """Keep an outcome; a crash loses at most those of the last second."""
+        """Keep an outcome; a crash may lose what came in within the last second."""
 
     def close(self) -> None: ...
 
@@ -57,8 +57,8 @@ def open_sink(path: Path, metadata: Metadata, asked: Asked, force: bool = False)
         raise SinkError(f"{path}: a folder, pipe or device: name a file")
     with (
         alone(path) as notes,
-        closing(_open(path.resolve(), path.suffix, metadata)) as sink,
-        _one_choice(path, notes, asked, bool(sink.stamps()), force),
+        closing(_open(path.resolve(), path.suffix, metadata, asked)) as sink,
+        _one_choice(path, notes, metadata, asked, bool(sink.stamps()), force),
     ):
         yield sink
 
@@ -94,11 +94,11 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
 
 
-def _open(path: Path, ending: str, metadata: Metadata) -> Sink:
+def _open(path: Path, ending: str, metadata: Metadata, asked: Asked) -> Sink:
     if ending == ".sqlite":
         from autotag.library import Library
 
-        return Library(path, metadata)
+        return Library(path, metadata, asked.seconds)
     if ending == ".parquet":
         from autotag.parquet import Parquet
 
@@ -113,7 +113,8 @@ def alone(path: Path) -> Iterator[BinaryIO]:
     """Keep other processes from the file, by a hidden one beside it that also holds notes."""
     with ExitStack() as stack:
         try:
-            notes = stack.enter_context(locked(path.with_name(f".{path.name}.lock")))
+            file = path.resolve()
+            notes = stack.enter_context(locked(file.with_name(f".{file.name}.lock")))
         except BlockingIOError as error:
             raise SinkError(f"{path}: another process writes it now: name another file, or wait") from error
         except OSError as error:
@@ -122,11 +123,16 @@ def alone(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _one_choice(path: Path, notes: BinaryIO, asked: Asked, rows: bool, force: bool) -> Iterator[None]:
-    """See to it that all tags in a file were chosen as `asked` says, and note how."""
-    chosen = {name: value for name, value in asdict(asked).items() if name not in ("model", "embed")}
+def _one_choice(
+    path: Path, notes: BinaryIO, metadata: Metadata, asked: Asked, rows: bool, force: bool
+) -> Iterator[None]:
+    """See to it that all tags in a file are by one model of a name and chosen as `asked` says; note how."""
+    chosen = asdict(asked) | {"model": [metadata.name, metadata.precision, metadata.commit]}
+    del chosen["embed"]
     notes.seek(0)
     noted = json.loads(notes.read() or "{}")
+    if noted and noted["model"][0] != metadata.name:
+        noted["model"] = chosen["model"]  # rows of another one are tagged again
     differs = rows and noted not in ({}, chosen)
     if differs and not force:
         before = ", ".join(f"{name} {value}" for name, value in noted.items() if value != chosen[name])

@@ -184,6 +184,7 @@ class Row(NamedTuple):
     path: str
     model: str
     tags: tuple[Tag, ...] = ()
+    modified: int | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -206,7 +207,7 @@ def rows(path: Path) -> list[Row | Failure]:
             name = str(row["path"])
             if row["ok"]:
                 tags = tuple(Tag(str(tag["tag"]), float(tag["score"])) for tag in row["tags"])
-                found[name] = Row(name, str(row["model"]), tags)
+                found[name] = Row(name, str(row["model"]), tags, row.get("modified"))
             else:
                 found[name] = Failure(name, str(row["error"]["kind"]), str(row["error"]["message"]))
         except (ValueError, TypeError, KeyError) as error:

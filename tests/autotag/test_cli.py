@@ -29,9 +29,12 @@ def test_no_arguments_is_help(autotag: Run) -> None:
     assert "Usage" in autotag().stdout
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help"], ["tag", "--help"], ["write", "--help"]])
+COMMANDS = ("tag", "write", "models", "scan", "find", "similar", "stats")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], *([name, "--help"] for name in COMMANDS)])
 def test_help_and_import_load_neither_numpy_nor_onnxruntime(arguments: list[str]) -> None:
-    heavy = "{'numpy', 'onnxruntime', 'soundfile', 'soxr', 'av', 'mutagen'} & set(sys.modules)"
+    heavy = "{'numpy', 'onnxruntime', 'soundfile', 'soxr', 'av', 'mutagen', 'pyarrow'} & set(sys.modules)"
     code = f"import sys, autotag, autotag.cli; sys.argv[1:] = {arguments}\n"
     if arguments:
         code += "try: autotag.cli.main()\nexcept SystemExit: pass\n"
@@ -182,9 +185,9 @@ def test_a_folder_without_audio(autotag: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--mels", 32], "no trained model 'vgg-12k-32-x1-db' is at hand. Nearest at hand: vgg-12k-48-x2-db"),
+        (["--mels", 32], "no trained model 'vgg-12k-32-x1-db' is at hand. Nearest at hand: vgg-12k-24-x1-db"),
         (["--mels", 32, "--hop", "x2"], "hop multiple of vgg at 32 bands 2 is not in the study: use 1"),
-        (["--arch", "musicnn", "--mels", 96], "no trained model 'musicnn-12k-96-x1-db' is at hand"),
+        (["--arch", "musicnn", "--mels", 128], "no trained model 'musicnn-12k-128-x1-db' is at hand"),
         (["--mels", 24, "--log", "log"], "python -m train fit vgg-12k-24-x1-log"),
         (["--mels", 50], "mel bands of vgg 50 is not in the study: use 128, 96, 48"),
         (["--hop", "x7"], "'x7': use x1, x2, x3, x4, x5, x10"),

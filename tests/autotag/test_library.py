@@ -566,3 +566,24 @@ def test_asking_loads_no_onnxruntime(library: Path, arguments: list[str]) -> Non
     code = f"import sys, autotag.cli; sys.argv[1:] = {arguments}\n"
     code += f"try: autotag.cli.main()\nexcept SystemExit: pass\nassert not {heavy}, {heavy}"
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
+
+
+def test_results_and_scans_share_a_library(autotag: Run, tmp_path: Path) -> None:
+    """A file has one name in it, and no library holds scores of all of one file and the middle of another."""
+    songs, out = tmp_path / "songs", tmp_path / "library.sqlite"
+    songs.mkdir()
+    for number in range(2):
+        soundfile.write(songs / f"{number}.wav", music(1, 12000, number), 12000)
+    relative = os.path.relpath(songs, ROOT)
+    assert autotag(relative, "--out", out, "--model", SMALL).returncode == 0
+    assert (
+        "0 new, 0 changed, 0 moved, 0 deleted, 0 failed, 2 unchanged"
+        in autotag("scan", songs, "--library", out).stdout
+    )
+    assert rows(out, "SELECT count(*) FROM tracks") == [(2,)]
+    run = autotag(songs, "--out", out, "--model", SMALL, "--seconds", 5)
+    assert run.returncode == 2
+    assert "all of each file" in run.stderr
+    excerpts = tmp_path / "excerpts.sqlite"
+    assert autotag(songs, "--out", excerpts, "--model", SMALL, "--seconds", 5).returncode == 0
+    assert "5 s of each file" in autotag("scan", songs, "--library", excerpts).stderr

@@ -72,4 +72,5 @@ def test_files_by_their_paths_alone() -> None:
 
     (row,) = RayTagger(SMALL)({"path": [str(SONG)]}).to_pylist()
     assert row["path"] == str(SONG)
+    assert row["size"] == SONG.stat().st_size
     assert len(row["tags"]) == 5

@@ -422,6 +422,11 @@ def test_the_command_takes_an_earlier_run(autotag: Run, library: Path) -> None:
     autotag("write", "--model", SMALL, library / "b.mp3", "--top", 0)
     assert values(library / "b.mp3")[AUTOTAG] == chosen
 
+    os.utime(library / "a.mp3", (1, 1))
+    run = autotag("write", "--from", library / "tags.jsonl", "--top", 1)
+    assert f"error: {library / 'a.mp3'}: has changed since it was tagged: tag it again" in run.stderr
+    assert values(library / "a.mp3")[AUTOTAG] == chosen
+
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
