@@ -3,7 +3,7 @@
 >>> from autotag import Tagger
 >>> result = Tagger("vgg-12k-48-x2-db").tag("examples/song.mp3")
 >>> result.tags[0].tag
-'guitar'
+'slow'
 """
 
 from typing import TYPE_CHECKING, Any
