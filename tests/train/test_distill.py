@@ -165,7 +165,8 @@ def test_a_pattern_that_matches_nothing(data: Path, cache: Path, tmp_path: Path)
 
 
 def test_labels_of_segments_have_to_be_made_first(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"no labels of segments .* 'python -m train label --speed 1' makes them"):
+    wanted = r"no labels of segments .* 'python -m train label --speed 1' makes them"
+    with pytest.raises(RunError, match=wanted):
         segment_labels(read(data, "soft"), tmp_path)
 
 
