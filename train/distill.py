@@ -92,7 +92,7 @@ def distill(
         run = work / name / f"seed-{recipe.seed}"
         dataset = read(root, recipe.labels, audio)
         if recipe.start is not None:
-            _begin(recipe.start, run.parent.parent / recipe.start / run.name, root, audio, cache)
+            _begin(recipe.start, work / recipe.start / run.name, root, audio, cache)
         with alone(run):
             fit(parse_model_name(ROOTS.get(name, name))[0], dataset, cache, run, recipe, device)
             if name not in ROOTS and not is_published(run, models, words):
