@@ -15,6 +15,9 @@ GAIN = (-20.0, 6.0)
 TILT = 6.0
 """Largest change of the lowest band against the highest, in dB."""
 
+BINS = 288
+"""Of a spectrum, that the bands of noise share."""
+
 
 def roll(power: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Begin each clip anywhere, and go on with its begin after its end."""
@@ -51,8 +54,8 @@ def noise(power: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     made = power[chosen]
     slope = linspace(0, 1, power.shape[1], device=power.device)
     level = _uniform(made, -90, 10) + _uniform(made, -60, 20) * slope  # dB
-    # A band sums the power of a few bins of noise, each of them exponential: a gamma distribution.
-    shape = _uniform(made, 1, 6)[:, :, None].expand_as(made)
+    # A band sums the power of some bins of noise, each of them exponential: a gamma distribution.
+    shape = _uniform(made, 1, BINS / power.shape[1])[:, :, None].expand_as(made)
     made = _amplified(Gamma(shape, shape).sample(), level)
     return power.index_copy(0, chosen, made), target.index_fill(0, chosen, 0)
 

@@ -22,6 +22,7 @@ ROOTS = {
     "root-x2": "vgg-12k-48-x2-db",
     "root-long": "vgg-12k-48-x2-db",
     "root-musicnn": "musicnn-12k-48-x1-db",
+    "root-musicnn-96": "musicnn-12k-96-x1-db",
 }
 """Configurations that are trained for others to begin with, and not exported."""
 
@@ -45,15 +46,16 @@ FAMILY: dict[str, Recipe] = {
     "vgg-12k-48-x5-db": replace(_NEXT, epochs=3, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x4-db": replace(_NEXT, epochs=3, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x3-db": replace(_NEXT, epochs=3, start="vgg-12k-48-x2-db"),
-    "vgg-12k-8-x1-db": replace(_NEXT, rate=1e-3, epochs=5, start="vgg-12k-48-x2-db"),
+    "vgg-12k-8-x1-db": replace(_NEXT, rate=1e-3, epochs=8, start="vgg-12k-48-x2-db"),
     "vgg-12k-24-x1-db": replace(_NEXT, epochs=2, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x1-db": replace(_NEXT, epochs=2, start="vgg-12k-48-x2-db"),
     "vgg-12k-96-x2-db": replace(_NEXT, epochs=2, start="vgg-12k-48-x2-db"),
     "vgg-12k-96-x1-db": replace(_NEXT, epochs=1, start="vgg-12k-96-x2-db"),
     "msd-vgg-12k-48-x10-db": replace(_MSD, epochs=16, start="vgg-12k-48-x10-db"),
-    "msd-vgg-12k-48-x2-db": replace(_MSD, epochs=6, start="vgg-12k-48-x2-db"),
+    "msd-vgg-12k-48-x2-db": replace(_MSD, epochs=14, start="vgg-12k-48-x2-db"),
     "root-musicnn": replace(_SEGMENT, epochs=60),
-    "musicnn-12k-96-x1-db": replace(_SEGMENT_NEXT, rate=1e-3, epochs=5, start="root-musicnn"),
+    "root-musicnn-96": replace(_SEGMENT_NEXT, rate=1e-3, epochs=5, start="root-musicnn"),
+    "musicnn-12k-96-x1-db": replace(_SEGMENT_NEXT, rate=1e-3, epochs=8, start="root-musicnn-96"),
     "musicnn-12k-48-x1-db": replace(_SEGMENT_NEXT, epochs=3, start="root-musicnn"),
     "musicnn-16k-48-x1-db": replace(_SEGMENT_NEXT, epochs=3, start="musicnn-12k-48-x1-db"),
     "musicnn-16k-96-x1-db": replace(_SEGMENT_NEXT, epochs=2, start="musicnn-12k-96-x1-db"),
