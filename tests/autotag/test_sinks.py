@@ -31,6 +31,7 @@ from autotag.sinks import ENDINGS, Sink, open_sink
 from tests.conftest import ROOT, Run, music
 
 SMALL = "vgg-12k-48-x10-db"
+FULL = ["--model", SMALL, "--top", "50"]
 OTHER = "msd-vgg-12k-48-x10-db"
 SONGS, KILLS = (int(os.environ.get(name, default)) for name, default in (("SONGS", 30), ("KILLS", 3)))
 """`SONGS=200 KILLS=20 pytest tests/autotag/test_sinks.py -k 'killed or failed_file'` tries more."""
@@ -45,14 +46,13 @@ on_posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX")
 def rows(path: Path) -> list[dict[str, Any]]:
     """What is kept, the same for every ending, without the milliseconds."""
     if path.suffix == ".sqlite":
-        return library(path)
-    if path.suffix == ".jsonl":
-        found = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-        for row in found:
+        plain = library(path)
+    elif path.suffix == ".jsonl":
+        plain = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        for row in plain:
             row.pop("ms", None)
             row |= {f"error_{field}": text for field, text in row.pop("error", {}).items()}
-        return found
-    if path.suffix == ".parquet":
+    elif path.suffix == ".parquet":
         table = parquet.read_table(path).to_pylist()
         plain = [{name: value for name, value in row.items() if value is not None} for row in table]
     else:
@@ -67,23 +67,26 @@ def rows(path: Path) -> list[dict[str, Any]]:
                 pairs = zip(row["tags"].split("; "), scores, strict=True)
                 row["tags"] = [{"tag": tag, "score": score} for tag, score in pairs]
                 row["warnings"] = row["warnings"].split("; ") if "warnings" in row else []
+    for row in plain:
+        if row["ok"]:  # scores are kept with four digits, and were ranked by more
+            row["tags"] = sorted(row["tags"], key=lambda tag: (-tag["score"], tag["tag"]))
     return [{name: value for name, value in row.items() if not name.endswith("_ms")} for row in plain]
 
 
 def library(path: Path) -> list[dict[str, Any]]:
-    """The tracks of a library in the order in which they were written, with their five best tags."""
+    """The tracks of a library in the order in which they were written."""
     found = []
     with closing(sqlite3.connect(path)) as database:
         database.row_factory = sqlite3.Row
         for track in database.execute("SELECT * FROM tracks ORDER BY id").fetchall():
             row = {name: track[name] for name in track.keys() if track[name] is not None}  # noqa: SIM118
             sql = "SELECT tags.tag, score FROM scores JOIN tags ON tags.id = scores.tag WHERE track = ?"
-            scores = sorted(database.execute(sql, (row.pop("id"),)), key=lambda score: -score["score"])
+            scores = database.execute(sql, (row.pop("id"),)).fetchall()
             row["ok"] = bool(row["ok"])
             if row["ok"]:
-                row["tags"] = [dict(score) for score in scores[:5]]
+                row["tags"] = [dict(score) for score in scores]
                 row["warnings"] = row["warnings"].split("; ") if row["warnings"] else []
-            found.append({name: value for name, value in row.items() if not name.endswith("_ms")})
+            found.append(row)
     return found
 
 
@@ -113,9 +116,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(folder: Path, autotag: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The results of an uninterrupted run, as JSONL."""
+    """The results of an uninterrupted run with all tags, as JSONL."""
     out = tmp_path_factory.mktemp("whole") / "tags.jsonl"
-    run = autotag(folder, "--model", SMALL, "--out", out, "--jobs", 2)
+    run = autotag(folder, *FULL, "--out", out, "--jobs", 2)
     assert run.returncode == 1
     assert run.stdout == ""
     said = f"{SONGS} tagged, {BROKEN} failed, 0 skipped -> {out}\n"
@@ -145,11 +148,11 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_end(
 ) -> None:
     out = tmp_path / f"tags{ending}"
     growing = out if ending != ".parquet" else tmp_path / "tags.parquet.journal.jsonl"
-    options = [str(folder), "--model", SMALL, "--out", str(out), "--jobs", "2"]
+    options = [str(folder), *FULL, "--out", str(out), "--jobs", "2"]
     command = [sys.executable, "-m", "autotag", *options]
     chance = random.Random(ending)
     size = 0
-    for most in (0, *[300 * SONGS // KILLS] * (KILLS - 1)):  # bytes that are written before it is killed
+    for most in (0, *[2000 * SONGS // KILLS] * (KILLS - 1)):  # bytes that are written before it is killed
         size += chance.randint(0, most)
         with subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=ROOT) as process:
             while process.poll() is None and not (growing.exists() and growing.stat().st_size >= size):
@@ -419,20 +422,20 @@ def test_on_a_full_disk_whole_rows_are_kept(
     import resource
 
     out = tmp_path / f"tags{ending}"
-    options = [str(folder), "--model", SMALL, "--out", str(out), "--jobs", "2"]
+    options = [str(folder), *FULL, "--out", str(out), "--jobs", "2"]
     run = subprocess.run(
         [sys.executable, "-m", "autotag", *options],
         capture_output=True,
         text=True,
         cwd=ROOT,
         # The system then says that the file is too large, as it says that the disk is full.
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3001, 3001)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (9001, 9001)),
         check=False,
     )
     assert (run.returncode, run.stdout) == (1, "")
     assert run.stderr == "error: results cannot be written: File too large\n"
     written = out if ending != ".parquet" else tmp_path / "tags.parquet.journal.jsonl"
-    assert 2000 < written.stat().st_size <= 3001
+    assert 6000 < written.stat().st_size <= 9001
     kept = rows(written)
     assert kept == rows(whole)[: len(kept)]
     assert f"d, {len(kept)} skipped (" in autotag(*options).stderr
@@ -478,7 +481,20 @@ def test_interrupted_it_keeps_what_it_has(folder: Path, whole: Path, tmp_path: P
     out = tmp_path / f"tags{ending}"
     growing = out if ending != ".parquet" else tmp_path / "tags.parquet.journal.jsonl"
     with subprocess.Popen(
-        [sys.executable, "-m", "autotag", folder, "--model", SMALL, "--out", out, "--jobs", "2"],
+        [
+            sys.executable,
+            "-m",
+            "autotag",
+            folder,
+            "--model",
+            SMALL,
+            "--top",
+            "50",
+            "--out",
+            out,
+            "--jobs",
+            "2",
+        ],
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
