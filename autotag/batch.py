@@ -4,7 +4,6 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,25 +37,21 @@ class Asked:
 def tag_files(paths: Iterable[Path], asked: Asked, jobs: int) -> Generator[Result | Failure, None, None]:
     """The outcome of each file, in the order of the paths, each as soon as it and those before it are done.
 
-    One file, or one job, is tagged in this process with all cores it may use. Else there are `jobs`
-    processes of one thread each, and one that crashes is a Failure of the file it was at.
+    Args:
+        jobs: processes of one thread each, of which one that crashes is a Failure of the file it was at;
+            0 to tag in this process, with all cores it may use.
 
     Raises:
         ModelNotFound, ModelError, WorkerError
     """
     # Threads instead of processes: as many files/s (40 copies of examples/song.mp3 on 2 cores, warm: 49 to
     # 51 against 46 to 50 at x10, 9.3 to 9.5 against 9.1 to 9.5 at x2), but a crash would end them all.
-    files = iter(paths)
-    first = list(islice(files, 2))
-    if not first:
-        return
-    files = chain(first, files)
-    if jobs == 1 or len(first) < 2:
-        yield from map(start(asked), files)
+    if jobs == 0:
+        yield from map(start(asked), paths)
         return
     from autotag.pool import in_processes
 
-    with closing(in_processes(partial(start, asked, threads=1), files, jobs)) as outcomes:
+    with closing(in_processes(partial(start, asked, threads=1), paths, jobs)) as outcomes:
         for path, outcome in outcomes:
             yield _failure(path, outcome) if isinstance(outcome, Crashed) else outcome
 

@@ -121,7 +121,8 @@ def _print(files: list[Path], asked: Asked, jobs: int, format: Format) -> bool: 
             yield result
 
     shown = sys.stdout.isatty()  # results on a terminal show themselves how far it is
-    with closing(outcomes_of(files, asked, jobs, quiet=shown)) as outcomes:
+    processes = 0 if jobs == 1 or len(files) < 2 else jobs
+    with closing(outcomes_of(files, asked, processes, quiet=shown)) as outcomes:
         WRITERS[format](report(outcomes), sys.stdout)
     return failed
 

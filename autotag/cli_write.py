@@ -119,7 +119,9 @@ def _tags_of_model(
     model: str, paths: list[Path], top: int, threshold: float | str, seconds: float | None, jobs: int
 ) -> Iterator["Result | Failure"]:
     asked = Asked(model, top, threshold, True, seconds)
-    with closing(outcomes_of(list(audio_files(paths)), asked, jobs, quiet=sys.stdout.isatty())) as outcomes:
+    files = list(audio_files(paths))
+    processes = 0 if jobs == 1 or len(files) < 2 else jobs
+    with closing(outcomes_of(files, asked, processes, quiet=sys.stdout.isatty())) as outcomes:
         yield from outcomes
 
 
