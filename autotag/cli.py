@@ -8,9 +8,11 @@ import typer
 from typer.core import TyperGroup
 
 from autotag import __version__
+from autotag.cli_bench import bench, choose
 from autotag.cli_library import Terms, find, scan, similar, stats
 from autotag.cli_tag import tag
 from autotag.cli_write import write
+from autotag.cores import ONE_THREAD
 from autotag.errors import AutotagError
 from autotag.quiet import quiet_decoders
 from autotag.registry import models as models_at_hand
@@ -78,6 +80,8 @@ def models() -> None:
     console.print(f"Scores: {SCORES_ARE}.")
 
 
+app.command()(bench)
+app.command()(choose)
 app.command()(scan)
 app.command(cls=Terms)(find)
 app.command()(similar)
@@ -86,6 +90,7 @@ app.command()(stats)
 
 def main() -> None:
     """Run the command line: exit code 1 if some file failed, 2 for a wrong request, 130 when interrupted."""
+    os.environ.update(ONE_THREAD | os.environ)  # the front-end's products are too small to be shared out
     quiet_decoders()
     if sys.stdout is None:  # closed by the caller
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -16,12 +16,14 @@ from autotag.config import DEFAULT, Config
 from autotag.cores import usable_cores
 from autotag.errors import LibraryNotFound
 from autotag.formats import as_json, printable
-from autotag.library import Library, default_path
 from autotag.progress import outcomes_of
 from autotag.registry import describe
 from autotag.result import Failure
-from autotag.search import Found
-from autotag.sinks import Stamp, alone
+
+if TYPE_CHECKING:
+    from autotag.library import Library
+    from autotag.search import Found
+    from autotag.sinks import Stamp
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -61,7 +63,9 @@ def scan(
     model: options.Model = None,
 ) -> None:
     """Keep a library of folders current: tag what is new or changed, follow what moved, drop what is gone."""
+    from autotag.library import Library, default_path
     from autotag.scan import plan
+    from autotag.sinks import alone
 
     path = library or default_path()
     name = options.chosen_model(context)
@@ -117,6 +121,7 @@ def find(
     library: LibraryFile = None,
 ) -> None:
     """Find the tracks of a library that have all of these tags: autotag find piano quiet -vocals."""
+    from autotag.library import Library, default_path
     from autotag.search import find as search
 
     _only_one(m3u, json)
@@ -137,6 +142,7 @@ def similar(
     library: LibraryFile = None,
 ) -> None:
     """List the tracks of a library that sound most like a song."""
+    from autotag.library import Library, default_path
     from autotag.search import similar as search
 
     _only_one(m3u, json)
@@ -148,6 +154,7 @@ def similar(
 
 def stats(library: LibraryFile = None, json: Json = False) -> None:
     """Show what is in a library, and how often it has each tag."""
+    from autotag.library import Library, default_path
     from autotag.search import stats as count
 
     with Library(library or default_path()) as opened:
@@ -165,7 +172,7 @@ def stats(library: LibraryFile = None, json: Json = False) -> None:
         typer.echo(f"{tag:{width}}  {tracks:6}  {share:5.0%}  {mean:.3f}  {threshold:9.3f}")
 
 
-def _show(found: list[Found], m3u: Path | None, json: bool, score: str) -> None:
+def _show(found: "list[Found]", m3u: Path | None, json: bool, score: str) -> None:
     if json:
         typer.echo(as_json([_plain(track, score) for track in found], indent=2))
     elif m3u:
@@ -178,13 +185,13 @@ def _show(found: list[Found], m3u: Path | None, json: bool, score: str) -> None:
             typer.echo("  ".join([f"{track.score:{len(score)}.2f}", *each, printable(track.path)]))
 
 
-def _plain(track: Found, score: str) -> dict[str, Any]:
+def _plain(track: "Found", score: str) -> dict[str, Any]:
     tags = {"tags": [{"tag": tag, "score": round(value, 4)} for tag, value in track.tags]}
     plain = {"path": track.path, "duration": round(track.duration, 3), score: round(track.score, 4)}
     return plain | (tags if track.tags else {})
 
 
-def _write_m3u(found: list[Found], path: Path) -> None:
+def _write_m3u(found: "list[Found]", path: Path) -> None:
     """An extended M3U8: UTF-8, a line of seconds and name and a line of the path for each track."""
     lines = ["#EXTM3U"]
     written = 0
@@ -210,7 +217,7 @@ def _error(message: str) -> None:
     typer.echo(f"error: {printable(message)}", err=True)
 
 
-def _embedding(library: Library, song: Path) -> bytes:
+def _embedding(library: "Library", song: Path) -> bytes:
     """The compact embedding of a song that is not in the library, by the library's model."""
     from autotag.compact import compact
     from autotag.tagger import Tagger

@@ -11,12 +11,13 @@ import typer
 
 from autotag import options
 from autotag.batch import Asked
-from autotag.config import DEFAULT
+from autotag.config import DEFAULT, Config
 from autotag.cores import usable_cores
+from autotag.errors import AudioError
 from autotag.files import audio_files, listed
 from autotag.formats import WRITERS, Format, printable
 from autotag.progress import outcomes_of
-from autotag.registry import describe
+from autotag.registry import Entry, describe, select
 from autotag.result import Failure, Result
 from autotag.sinks import ENDINGS, open_sink, unfinished
 
@@ -41,6 +42,11 @@ def tag(
     log: options.Log = DEFAULT.log,
     tags: options.Tags = "mtat",
     model: options.Model = None,
+    budget: options.Budget = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Tag with every model at hand, and show what each costs.")
+    ] = False,
+    models: options.Models = None,
     seconds: options.Seconds = None,
     top: options.Top = 5,
     threshold: options.Threshold = None,
@@ -71,7 +77,12 @@ def tag(
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Try again what failed.")] = False,
 ) -> None:
     """Print the top tags of each file, or keep them in a file."""
-    name = options.chosen_model(context)
+    if models and not compare:
+        raise typer.BadParameter("goes with --compare", param_hint="--models")
+    if budget or compare:
+        one, other = ("compare", "budget") if compare else ("budget", "model")
+        _refuse(context, f"--{one} says which models to use", other, "model", *Config.__slots__)
+    name = _within(budget, tags) if budget else options.chosen_model(context)
     library = out is not None and out.suffix == ".sqlite"
     if not paths and not files_from:
         raise typer.BadParameter("name some, or a list of them with --files-from", param_hint="FILE|DIR...")
@@ -92,7 +103,10 @@ def tag(
         named = [Path(os.path.abspath(path)) for path in named]  # noqa: PTH100 as scan names them
     files = list(audio_files(named, include or (), exclude or (), shard))
     jobs = jobs or usable_cores()
-    if out:
+    if compare:
+        _refuse(context, "--compare keeps nothing", "out", "jobs")
+        failed = _compare(files, select(models, tags), asked, format)
+    elif out:
         failed = _keep(files, asked, jobs, out, force, retry_failed)
     else:
         failed = _print(files, asked, jobs, format)
@@ -124,6 +138,38 @@ def _print(files: list[Path], asked: Asked, jobs: int, format: Format) -> bool: 
     processes = 0 if jobs == 1 or len(files) < 2 else jobs
     with closing(outcomes_of(files, asked, processes, quiet=shown)) as outcomes:
         WRITERS[format](report(outcomes), sys.stdout)
+    return failed
+
+
+def _within(budget: float, vocabulary: str) -> str:
+    from autotag.budget import within
+
+    return within(select(vocabulary=vocabulary), budget).entry.metadata.name
+
+
+def _compare(files: list[Path], entries: list[Entry], asked: Asked, format: Format) -> bool:  # noqa: A002
+    """Each file with every model to stdout; whether some file failed."""
+    from autotag.compare import compare, write_comparison
+
+    failed = False
+
+    def compared() -> Iterator[Result]:
+        nonlocal failed
+        for path in files:
+            try:
+                rows = compare(path, entries, asked)
+            except AudioError as error:
+                failed = True
+                typer.echo(f"error: {printable(str(error))}", err=True)
+                continue
+            for warning in rows[0].result.warnings:
+                typer.echo(f"warning: {printable(str(path))}: {warning}", err=True)
+            if format is Format.TABLE:
+                write_comparison(rows, sys.stdout)
+            else:
+                yield from (row.result for row in rows)
+
+    WRITERS[format](compared(), sys.stdout)
     return failed
 
 

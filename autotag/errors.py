@@ -77,6 +77,14 @@ class ModelNotFound(AutotagError, LookupError):
     """No model of that name, or at that resolution, is at hand."""
 
 
+class DeviceNotFound(AutotagError, LookupError):
+    """The onnxruntime that is installed cannot run a network on such a device."""
+
+
+class BudgetError(AutotagError, ValueError):
+    """No model at hand is as fast, as small and as good as was asked for."""
+
+
 class LibraryError(AutotagError, ValueError):
     """A file is not a library of autotag or of the model asked for, or what is asked of it cannot be done."""
 

@@ -1,10 +1,7 @@
 """Audio that libsndfile does not know, AAC above all: through PyAV, else an ffmpeg program on the PATH."""
 
 import re
-import shutil
 import struct
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import chain
@@ -65,7 +62,9 @@ def opened(path: Path, found: Format) -> "PyAV | Program":
     try:
         import av  # noqa: F401
     except ImportError:
-        program = shutil.which("ffmpeg")
+        from shutil import which
+
+        program = which("ffmpeg")
         if program is None:
             raise NotAudio(
                 f"{path}: {found.name}, which autotag reads with PyAV or an ffmpeg program: "
@@ -181,6 +180,9 @@ class Program:
     """A file through an ffmpeg program that writes samples into a pipe, also those before an excerpt."""
 
     def __init__(self, program: str, path: Path, found: Format) -> None:
+        import subprocess  # slow to import, seldom needed
+        import tempfile
+
         self.frames: int | None = None
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         # "file:" because a name may look like an address. Sun's AU is a short header, then samples.

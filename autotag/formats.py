@@ -18,6 +18,10 @@ COLUMNS = (
 """Columns of the CSV; tags, scores and warnings are separated by "; "."""
 
 
+WIDE = 200
+"""Columns of a table with many figures, which no terminal should fold."""
+
+
 def write_jsonl(results: Results, stream: TextIO) -> None:
     """One JSON object a line."""
     for result in results:

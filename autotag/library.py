@@ -2,13 +2,13 @@
 
 import os
 import sqlite3
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+from autotag import places
 from autotag.errors import LibraryError, LibraryNotFound
 from autotag.formats import flat
 from autotag.metadata import Metadata
@@ -298,13 +298,7 @@ class Library:
 
 def default_path() -> Path:
     """`library.sqlite` in the folder in which this system keeps what a user's programs know."""
-    if sys.platform == "win32":
-        data = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        data = Path.home() / "Library" / "Application Support"
-    else:
-        data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return data / "autotag" / "library.sqlite"
+    return places.data() / "library.sqlite"
 
 
 def as_path(stored: str | bytes) -> str:

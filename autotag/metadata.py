@@ -56,6 +56,11 @@ class Metadata:
     commit: str
     licence: str
 
+    @property
+    def roc_auc(self) -> float | None:
+        """On the test split, as precise as the file is; None where nobody measured it."""
+        return self.scores.get(self.precision, {}).get("test", {}).get("roc_auc")
+
     def as_dict(self) -> dict[str, Any]:
         return {"format": FORMAT, **asdict(self)}
 

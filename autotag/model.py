@@ -6,27 +6,41 @@ from pathlib import Path
 import onnxruntime
 
 from autotag.cores import usable_cores
-from autotag.errors import ModelError
+from autotag.errors import DeviceNotFound, ModelError
 from autotag.mel import Array
 from autotag.metadata import KEY, Metadata
 
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+}
+"""What runs a network, as onnxruntime calls it; packages of onnxruntime differ in those they have."""
+
 
 class Model:
-    """A trained network on onnxruntime's CPU provider.
+    """A trained network on onnxruntime.
 
     Args:
         path: an ONNX file with autotag's metadata.
         threads: of one inference; by default all cores this process may use.
         sha256: what the file must hash to, when a manifest says so.
+        device: one of `PROVIDERS`.
 
     Raises:
         ModelError: it is not such a file, or its shapes disagree with its metadata.
+        DeviceNotFound: this onnxruntime cannot use such a device.
 
     Attributes:
         metadata: what the model says of itself.
     """
 
-    def __init__(self, path: Path, threads: int | None = None, sha256: str | None = None) -> None:
+    def __init__(
+        self, path: Path, threads: int | None = None, sha256: str | None = None, device: str = "cpu"
+    ) -> None:
+        provider = _provider(device)
         try:
             data = path.read_bytes()
         except OSError as error:
@@ -40,9 +54,11 @@ class Model:
         options.intra_op_num_threads = threads or usable_cores()
         options.log_severity_level = 4
         try:
-            self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(data, options, providers=[provider])
         except Exception as error:  # onnxruntime's errors share no base class but this
             raise ModelError(f"{path}: not an ONNX model that onnxruntime can load: {error}") from error
+        if provider not in self._session.get_providers():  # onnxruntime takes the CPU without a word
+            raise DeviceNotFound(f"device {device!r} could not be used: check its driver, or use 'cpu'")
         text = self._session.get_modelmeta().custom_metadata_map.get(KEY)
         if text is None:
             raise ModelError(f"{path}: an ONNX file without {KEY!r} metadata: not a model of autotag")
@@ -69,3 +85,11 @@ class Model:
         """Score log-mel segments [n, mels, frames]: scores [n, tags] in 0..1, embeddings [n, d]."""
         scores, embedding = self._session.run(["scores", "embedding"], {"mel": segments[:, None]})
         return scores, embedding
+
+
+def _provider(device: str) -> str:
+    here = [name for name, provider in PROVIDERS.items() if provider in onnxruntime.get_available_providers()]
+    if device not in here:
+        remedy = f"use {', '.join(here)}, or install the package of onnxruntime for it"
+        raise DeviceNotFound(f"device {device!r} is not one that this onnxruntime can use: {remedy}")
+    return PROVIDERS[device]

@@ -31,6 +31,16 @@ def _threshold(text: str) -> float | str:
     return value
 
 
+def _budget(text: str) -> float:
+    try:
+        value = float(text.removesuffix("ms"))
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e9:
+        raise typer.BadParameter(f"{text!r}: use a number of milliseconds, such as 20ms")
+    return value
+
+
 def _seconds(text: str) -> float:
     try:
         value = float(text)
@@ -58,6 +68,18 @@ Tags = Annotated[str, typer.Option(metavar="|".join(VOCABULARIES), help="Whose 5
 Model = Annotated[
     str | None,
     typer.Option(metavar="NAME|FILE", help="A model by name or ONNX file, instead of the above."),
+]
+Budget = Annotated[
+    Any,
+    typer.Option(
+        parser=_budget,
+        metavar="Nms",
+        help="Take the best model that needs no more here for 29.1 s of music: see 'autotag choose'.",
+    ),
+]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(metavar="GLOB", help="Only models of such a name; several may be given."),
 ]
 Seconds = Annotated[
     Any,

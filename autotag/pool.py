@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Generic, TypeVar
 
+from autotag.cores import ONE_THREAD
 from autotag.errors import AutotagError, Crashed, WorkerError
 
 Outcome = TypeVar("Outcome")
@@ -23,9 +24,6 @@ MOST = 61
 
 ATTEMPTS = 3
 """Processes in a row that may end before they are ready."""
-
-ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-"""What numpy reads when it is loaded: threads of its own make processes that share cores 1.6 times slower."""
 
 
 def in_processes(

@@ -7,7 +7,9 @@ file's name, bytes and sha256. `python -m train export` writes both.
 import json
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -77,22 +79,41 @@ def models() -> dict[str, Entry]:
     return entries
 
 
-def load(model: str | Path, threads: int | None = None) -> "Model":
+def select(patterns: Sequence[str] | None = None, vocabulary: str | None = None) -> list[Entry]:
+    """The models at hand whose names match one of the patterns, and that speak the vocabulary.
+
+    Raises:
+        ModelNotFound: there are none.
+    """
+    at_hand = models()
+    found = [
+        entry
+        for name, entry in at_hand.items()
+        if any(fnmatchcase(name, pattern) for pattern in patterns or ["*"])
+        and vocabulary in (None, entry.metadata.vocabulary)
+    ]
+    if not found:
+        asked = " ".join([*(patterns or ()), *([f"with the tags of {vocabulary}"] if vocabulary else ())])
+        raise ModelNotFound(f"no model at hand is {asked}: at hand are {', '.join(at_hand)}")
+    return found
+
+
+def load(model: str | Path, threads: int | None = None, device: str = "cpu") -> "Model":
     """Load a model by name, or from an ONNX file.
 
     A file that a manifest beside it lists must have the sha256 that the manifest says.
 
     Raises:
         ModelNotFound: no model of that name is at hand; the message names the nearest ones.
-        ModelError: the file is not a model of autotag.
+        ModelError, DeviceNotFound: as `Model` does.
     """
     from autotag.model import Model
 
     path = Path(model)
     if path.suffix == ".onnx":
-        return Model(path, threads, _listed_sha256(path))
+        return Model(path, threads, _listed_sha256(path), device)
     entry = find(str(model))
-    return Model(entry.path, threads, entry.sha256)
+    return Model(entry.path, threads, entry.sha256, device)
 
 
 def describe(model: str | Path) -> Metadata:

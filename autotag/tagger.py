@@ -14,6 +14,7 @@ from autotag.choice import choose
 from autotag.config import DEFAULT
 from autotag.errors import AudioError
 from autotag.mel import Array, log_mel_blocks
+from autotag.metadata import Metadata
 from autotag.registry import load
 from autotag.result import Failure, Result
 from autotag.segments import fill, is_short, segments
@@ -21,7 +22,7 @@ from autotag.segments import fill, is_short, segments
 Item = TypeVar("Item")
 
 SECONDS_AT_ONCE = 30
-"""Audio that one run of the network sees, however long the file: one segment of VGG-CNN, ten of MUSICNN."""
+"""Audio that one run of the network sees, however long the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,23 @@ class Scores:
     ms: dict[str, float]
     warnings: tuple[str, ...]
 
+    def result(
+        self,
+        path: str | Path,
+        metadata: Metadata,
+        top: int = 5,
+        threshold: float | str | None = None,
+        merge_synonyms: bool = False,
+        embed: bool = False,
+    ) -> Result:
+        """The top tags by the mean over the segments; arguments as of `Tagger.tag`."""
+        tags = choose(self.scores.mean(axis=0), metadata, top, threshold, merge_synonyms)
+        return Result(
+            *(str(path), metadata.name, self.seconds, len(self.scores), tags, self.ms, self.warnings),
+            excerpt=self.excerpt,
+            embedding=self.embeddings.mean(axis=0) if embed else None,
+        )
+
 
 class Tagger:
     """Tags audio files with one model.
@@ -51,14 +69,24 @@ class Tagger:
     Args:
         model: name of a model at hand, or an ONNX file.
         threads: of one inference; by default all cores this process may use.
+        batch: segments of one inference; by default those of 30 s: one of VGG-CNN, ten of MUSICNN.
+        device: one of `autotag.model.PROVIDERS`.
 
     Raises:
-        ModelNotFound, ModelError
+        ModelNotFound, ModelError, DeviceNotFound
     """
 
-    def __init__(self, model: str | Path = DEFAULT.name, threads: int | None = None) -> None:
-        self._model = load(model, threads)
+    def __init__(
+        self,
+        model: str | Path = DEFAULT.name,
+        threads: int | None = None,
+        batch: int | None = None,
+        device: str = "cpu",
+    ) -> None:
+        self._model = load(model, threads, device)
         self.metadata = self._model.metadata
+        config = self.metadata.config
+        self._batch = batch or max(1, round(SECONDS_AT_ONCE * config.sr / config.segment_samples))
 
     def tag(
         self,
@@ -80,14 +108,7 @@ class Tagger:
             ValueError: as `choose` does, or `seconds` is not above 0.
         """
         heard = self.scores(path, seconds)
-        tags = choose(heard.scores.mean(axis=0), self.metadata, top, threshold, merge_synonyms)
-        embedding = heard.embeddings.mean(axis=0) if embed else None
-        name, segments = self.metadata.name, len(heard.scores)
-        return Result(
-            *(str(path), name, heard.seconds, segments, tags, heard.ms, heard.warnings),
-            excerpt=heard.excerpt,
-            embedding=embedding,
-        )
+        return heard.result(path, self.metadata, top, threshold, merge_synonyms, embed)
 
     def scores(self, path: str | Path, seconds: float | None = None) -> Scores:
         """Scores and embeddings of each segment of a file, in constant memory but for these.
@@ -104,9 +125,8 @@ class Tagger:
         audio = Audio(path, config.sr, seconds)
         signal = fill(_timed(audio, ms, "decode"), config.segment_samples)
         cut = _timed(segments(log_mel_blocks(signal, config), config.frames), ms, "mel")
-        at_once = max(1, round(SECONDS_AT_ONCE * config.sr / config.segment_samples))
         outputs = []
-        while batch := list(islice(cut, at_once)):
+        while batch := list(islice(cut, self._batch)):
             started = time.perf_counter()
             outputs.append(self._model(np.stack(batch)))
             ms["model"] += 1000 * (time.perf_counter() - started)

@@ -148,7 +148,8 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_end(
 ) -> None:
     out = tmp_path / f"tags{ending}"
     growing = out if ending != ".parquet" else tmp_path / "tags.parquet.journal.jsonl"
-    options = [str(folder), *FULL, "--out", str(out), "--jobs", "2"]
+    all_tags = FULL[:2] if ending == ".sqlite" else FULL  # a library keeps them unasked
+    options = [str(folder), *all_tags, "--out", str(out), "--jobs", "2"]
     command = [sys.executable, "-m", "autotag", *options]
     chance = random.Random(ending)
     size = 0
