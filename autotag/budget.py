@@ -79,7 +79,7 @@ def speeds(entries: Sequence[Entry], again: bool = False) -> dict[str, float]:
     path = places.cache() / "speeds.json"
     here = machine.describe()
     known: dict[str, float] = {}
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         found = json.loads(path.read_text("utf-8"))
         if found["machine"] == here and not again:
             known = {str(sha256): float(ms) for sha256, ms in found["ms"].items()}

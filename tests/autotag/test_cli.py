@@ -29,12 +29,13 @@ def test_no_arguments_is_help(autotag: Run) -> None:
     assert "Usage" in autotag().stdout
 
 
-COMMANDS = ("tag", "write", "models", "scan", "find", "similar", "stats")
+COMMANDS = ("tag", "write", "models", "bench", "choose", "scan", "find", "similar", "stats")
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], *([name, "--help"] for name in COMMANDS)])
 def test_help_and_import_load_neither_numpy_nor_onnxruntime(arguments: list[str]) -> None:
-    heavy = "{'numpy', 'onnxruntime', 'soundfile', 'soxr', 'av', 'mutagen', 'pyarrow'} & set(sys.modules)"
+    names = {"numpy", "onnxruntime", "soundfile", "soxr", "av", "mutagen", "matplotlib", "pyarrow"}
+    heavy = f"{names} & set(sys.modules)"
     code = f"import sys, autotag, autotag.cli; sys.argv[1:] = {arguments}\n"
     if arguments:
         code += "try: autotag.cli.main()\nexcept SystemExit: pass\n"
