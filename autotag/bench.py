@@ -110,7 +110,7 @@ def measure(
         for count in threads:
             for batch in batches:
                 started = time.perf_counter()
-                taggers.append(Tagger(entry.metadata.name, count, batch, device))
+                taggers.append(Tagger(entry.path, count, batch, device))
                 costs.append(Cost(entry, count, batch, 1000 * (time.perf_counter() - started)))
     order = list(range(len(costs)))
     chance = Random(0)

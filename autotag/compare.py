@@ -12,7 +12,7 @@ from autotag.registry import Entry
 from autotag.result import Result
 
 MARGIN = 0.005
-"""ROC AUC that is not worth waiting for: the difference of two runs of one configuration, about."""
+"""ROC AUC that is not worth waiting for."""
 
 TOP = 5
 """Tags that agreement is about, as in the models' scores."""

@@ -5,7 +5,11 @@ import os
 from pathlib import Path
 
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-"""What numpy reads when it is loaded: threads of its own make processes that share cores 1.6 times slower."""
+"""What numpy reads when it is loaded: its products here are too small to be shared out.
+
+With its own threads a cold start takes 1.08 times as long and 1.4 times the CPU time, and processes that
+share cores take 1.6 times as long.
+"""
 
 
 def usable_cores() -> int:

@@ -50,6 +50,8 @@ class Model:
                 f"{path}: sha256 is {found[:12]}…, but the manifest beside it says {sha256[:12]}…: "
                 "the file is damaged or was replaced: install or export it again"
             )
+        # No gain at x2 and x10 with one thread or two: no spinning, no arena, no memory pattern. A graph that
+        # was optimised beforehand loads in 7 instead of 8 ms, but runs in 18.5 instead of 13.9.
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or usable_cores()
         options.log_severity_level = 4

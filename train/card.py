@@ -1,7 +1,7 @@
 """The card of a folder of models, from their manifest and from what is measured of them here."""
 
 import json
-import time
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from autotag.config import DEFAULT, SEGMENT_FRAMES
+from autotag.bench import clip, measure, spread
+from autotag.config import DEFAULT
 from autotag.model import Model
 from autotag.registry import Entry, manifest
 from autotag.tagger import Tagger
@@ -77,20 +78,10 @@ def _measure(entries: list[Entry], root: Path, audio: str | None, cache: Path) -
 
 
 def _time(entries: list[Entry]) -> list[float]:
-    """Median milliseconds of each network for 29.1 s, on one thread, all in turns, for drift to hit alike."""
-    models = [Model(entry.path, threads=1) for entry in entries]
-    inputs = []
-    for model in models:
-        config = model.metadata.config
-        count = -(-SEGMENT_FRAMES["vgg", config.sr] // (config.hop * config.frames))
-        inputs.append(np.full((count, config.mels, config.frames), -30, np.float32))
-    taken = np.empty((ROUNDS, len(models)))
-    for i in range(-1, ROUNDS):
-        for j, (model, mel) in enumerate(zip(models, inputs, strict=True)):
-            started = time.perf_counter()
-            model(mel)
-            taken[i, j] = 1000 * (time.perf_counter() - started)
-    return [float(median) for median in np.median(taken, axis=0)]
+    """Median milliseconds of each network for 29.1 s, on one thread."""
+    with tempfile.TemporaryDirectory() as folder:
+        costs = measure([clip(Path(folder))], entries, ROUNDS, [1])
+    return [spread(cost.ms("model")).median for cost in costs]
 
 
 def _scores(entries: list[Entry], measured: dict[str, Any]) -> str:
