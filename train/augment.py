@@ -7,16 +7,15 @@ from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, arange, linspace, rand, randint, randperm
-from torch.distributions import Gamma
+
+from autotag.config import RATES
+from autotag.mel import mel_basis
 
 GAIN = (-20.0, 6.0)
 """Change of level, in dB: files are softer than the corpus rather than louder."""
 
 TILT = 6.0
 """Largest change of the lowest band against the highest, in dB."""
-
-BINS = 288
-"""Of a spectrum, that the bands of noise share."""
 
 
 def roll(power: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -54,9 +53,10 @@ def noise(power: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     made = power[chosen]
     slope = linspace(0, 1, power.shape[1], device=power.device)
     level = _uniform(made, -90, 10) + _uniform(made, -60, 20) * slope  # dB
-    # A band sums the power of some bins of noise, each of them exponential: a gamma distribution.
-    shape = _uniform(made, 1, BINS / power.shape[1])[:, :, None].expand_as(made)
-    made = _amplified(Gamma(shape, shape).sample(), level)
+    # The power of noise in a bin of the spectrum is exponential, in a band a mean of a few of those.
+    basis = torch.from_numpy(mel_basis(RATES[0], power.shape[1])).to(power)
+    bins = power.new_empty(len(made), basis.shape[1], power.shape[2]).exponential_()
+    made = _amplified(basis / basis.sum(1, keepdim=True).clamp(min=1e-9) @ bins, level)
     return power.index_copy(0, chosen, made), target.index_fill(0, chosen, 0)
 
 

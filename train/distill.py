@@ -21,6 +21,7 @@ ROOTS = {
     "root-x10": "vgg-12k-48-x10-db",
     "root-x2": "vgg-12k-48-x2-db",
     "root-long": "vgg-12k-48-x2-db",
+    "root-96": "vgg-12k-96-x2-db",
     "root-musicnn": "musicnn-12k-48-x1-db",
     "root-musicnn-96": "musicnn-12k-96-x1-db",
 }
@@ -49,7 +50,8 @@ FAMILY: dict[str, Recipe] = {
     "vgg-12k-8-x1-db": replace(_NEXT, rate=1e-3, epochs=8, start="vgg-12k-48-x2-db"),
     "vgg-12k-24-x1-db": replace(_NEXT, epochs=2, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x1-db": replace(_NEXT, epochs=2, start="vgg-12k-48-x2-db"),
-    "vgg-12k-96-x2-db": replace(_NEXT, epochs=2, start="vgg-12k-48-x2-db"),
+    "root-96": replace(_NEXT, epochs=2, start="vgg-12k-48-x2-db"),
+    "vgg-12k-96-x2-db": replace(_NEXT, rate=1e-3, epochs=1, start="root-96"),
     "vgg-12k-96-x1-db": replace(_NEXT, epochs=1, start="vgg-12k-96-x2-db"),
     "msd-vgg-12k-48-x10-db": replace(_MSD, epochs=16, start="vgg-12k-48-x10-db"),
     "msd-vgg-12k-48-x2-db": replace(_MSD, epochs=14, start="vgg-12k-48-x2-db"),
