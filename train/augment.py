@@ -48,15 +48,16 @@ def mix(power: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def noise(power: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Put noise in place of one clip in sixteen: of any level and slope, and with no tag at all."""
+    """Put noise in place of one clip in sixteen: of any level and colour, and with no tag at all."""
     chosen = torch.nonzero(rand(len(power), device=power.device) < 1 / 16)[:, 0]
     made = power[chosen]
-    slope = linspace(0, 1, power.shape[1], device=power.device)
-    level = _uniform(made, -90, 10) + _uniform(made, -60, 20) * slope  # dB
     # The power of noise in a bin of the spectrum is exponential, in a band a mean of a few of those.
     basis = torch.from_numpy(mel_basis(RATES[0], power.shape[1])).to(power)
     bins = power.new_empty(len(made), basis.shape[1], power.shape[2]).exponential_()
-    made = _amplified(basis / basis.sum(1, keepdim=True).clamp(min=1e-9) @ bins, level)
+    octaves = (1 + arange(basis.shape[1], device=power.device)).log2()
+    colour = _amplified(bins, _uniform(made, -9, 3) * octaves)  # white is 0 dB an octave, brown -6
+    made = basis / basis.sum(1, keepdim=True).clamp(min=1e-9) @ colour
+    made = _amplified(made / made.mean((1, 2), keepdim=True), _uniform(made, -90, 10))
     return power.index_copy(0, chosen, made), target.index_fill(0, chosen, 0)
 
 
