@@ -435,9 +435,10 @@ def test_on_a_full_disk_whole_rows_are_kept(
     )
     assert (run.returncode, run.stdout) == (1, "")
     assert run.stderr == "error: results cannot be written: File too large\n"
-    written = out if ending != ".parquet" else tmp_path / "tags.parquet.journal.jsonl"
-    assert 6000 < written.stat().st_size <= 9001
+    written = out if out.exists() else tmp_path / "tags.parquet.journal.jsonl"
+    assert written.stat().st_size <= 9001
     kept = rows(written)
+    assert len(kept) > 2
     assert kept == rows(whole)[: len(kept)]
     assert f"d, {len(kept)} skipped (" in autotag(*options).stderr
     assert rows(out) == rows(whole)
