@@ -1,0 +1,90 @@
+"""The commands that show what the networks see and hear."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from autotag import options
+from autotag.batch import Asked
+from autotag.config import DEFAULT
+from autotag.cores import usable_cores
+from autotag.files import audio_files
+from autotag.formats import printable
+from autotag.progress import outcomes_of
+from autotag.result import Failure, Result
+
+
+def _file(*endings: str) -> Callable[[str], Path]:
+    """Parses the name of a file that can be written, with one of some endings."""
+
+    def parse(text: str) -> Path:
+        path = Path(text)
+        if path.suffix not in endings:
+            raise typer.BadParameter(f"{text!r}: use a name that ends in {' or '.join(endings)}")
+        if path.is_dir() or not path.parent.is_dir():
+            raise typer.BadParameter(
+                f"{text!r}: " + ("a folder" if path.is_dir() else "its folder is not there")
+            )
+        return path
+
+    return parse
+
+
+def _out(*endings: str) -> Any:
+    return typer.Option(
+        "--out", "-o", parser=_file(*endings), metavar="FILE", help="To write: " + ", ".join(endings) + "."
+    )
+
+
+def embed(
+    context: typer.Context,
+    songs: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE|DIR...", readable=False, help="Audio files, or folders of them."),
+    ],
+    out: Annotated[Any, _out(".npy", ".parquet")],
+    segments: Annotated[
+        bool, typer.Option("--segments", help="A row for each segment, instead of their mean.")
+    ] = False,
+    arch: options.Arch = DEFAULT.arch,
+    sr: options.Rate = "12k",
+    mels: options.Mels = DEFAULT.mels,
+    hop: options.Hop = None,
+    log: options.Log = DEFAULT.log,
+    tags: options.Tags = "mtat",
+    model: options.Model = None,
+    jobs: options.Jobs = None,
+) -> None:
+    """Write the network's embedding of each song to a file, with their names."""
+    from autotag.embed import write_embeddings
+
+    asked = Asked(options.chosen_model(context), embed="segments" if segments else True)
+    files = list(audio_files(songs))
+    failed = 0
+
+    def good(outcomes: Iterable[Result | Failure]) -> Iterator[Result]:
+        nonlocal failed
+        for outcome in outcomes:
+            if isinstance(outcome, Failure):
+                failed += 1
+                typer.echo(f"error: {printable(outcome.message)}", err=True)
+            else:
+                _warn(outcome.path, outcome.warnings)
+                yield outcome
+
+    jobs = jobs or usable_cores()
+    processes = 0 if jobs == 1 or len(files) < 2 else jobs
+    with closing(outcomes_of(files, asked, processes)) as outcomes:
+        rows = write_embeddings(out, good(outcomes), max(len(str(file)) for file in files))
+    if rows:
+        typer.echo(f"{rows} rows, {failed} failed -> {printable(str(out))}", err=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _warn(path: str | Path, warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        typer.echo(f"warning: {printable(str(path))}: {warning}", err=True)
