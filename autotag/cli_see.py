@@ -1,7 +1,7 @@
 """The commands that show what the networks see and hear."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,10 +11,14 @@ from autotag import options
 from autotag.batch import Asked
 from autotag.config import DEFAULT
 from autotag.cores import usable_cores
+from autotag.errors import AudioError
 from autotag.files import audio_files
 from autotag.formats import printable
 from autotag.progress import outcomes_of
 from autotag.result import Failure, Result
+
+PICTURES = (".png", ".svg")
+NUMBERS = (".json", ".csv", ".npz")
 
 
 def _file(*endings: str) -> Callable[[str], Path]:
@@ -37,6 +41,58 @@ def _out(*endings: str) -> Any:
     return typer.Option(
         "--out", "-o", parser=_file(*endings), metavar="FILE", help="To write: " + ", ".join(endings) + "."
     )
+
+
+def taggram(
+    context: typer.Context,
+    song: Annotated[Path, typer.Argument(metavar="FILE", readable=False, help="An audio file.")],
+    out: Annotated[Any, _out(*PICTURES, ".html", *NUMBERS)],
+    step: Annotated[
+        float | None,
+        typer.Option(
+            metavar="S", help="Seconds from one segment to the next.", show_default="the length of a segment"
+        ),
+    ] = None,
+    top: Annotated[int, typer.Option(min=0, help="How many tags are drawn; 0 for all.")] = 15,
+    arch: options.Arch = "musicnn",
+    sr: options.Rate = "12k",
+    mels: options.Mels = DEFAULT.mels,
+    hop: options.Hop = None,
+    log: options.Log = DEFAULT.log,
+    tags: options.Tags = "mtat",
+    model: options.Model = None,
+) -> None:
+    """Write the tags over time, as a picture, a page or numbers."""
+    if out.suffix in PICTURES:
+        from autotag.heatmap import draw  # fails before the work does
+    from autotag.audio import Audio
+    from autotag.page import COLUMNS, page, taggram_figure, text
+    from autotag.sinks import replacing
+    from autotag.tagger import Tagger
+    from autotag.taggram import WRITERS, Taggram, envelope
+
+    if out.suffix in NUMBERS:
+        options.refuse(context, "numbers are of all tags", "top")
+    tagger = Tagger(options.chosen_model(context))
+    sr = tagger.metadata.config.sr
+    with _told():
+        try:
+            heard = tagger.scores(song, step=step)
+        except AudioError:
+            raise
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--step") from error
+        outline = None if out.suffix in NUMBERS else envelope(Audio(song, sr), sr, COLUMNS)
+    _warn(song, heard.warnings)
+    found = Taggram.of(song, heard, tagger.metadata)
+    with replacing(out) as part:
+        if outline is None:
+            WRITERS[out.suffix](found, part)
+        elif out.suffix in PICTURES:
+            draw(found.shown(top), outline, part, out.suffix)
+        else:
+            figure = taggram_figure([found.shown(top)], outline)
+            part.write_text(page(song.name, f"<h1>{text(song.name)}</h1>\n{figure}"), "utf-8")
 
 
 def embed(
@@ -83,6 +139,16 @@ def embed(
         typer.echo(f"{rows} rows, {failed} failed -> {printable(str(out))}", err=True)
     if failed:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """An error about a file is a line and exit code 1."""
+    try:
+        yield
+    except AudioError as error:
+        typer.echo(f"error: {printable(str(error))}", err=True)
+        raise typer.Exit(1) from error
 
 
 def _warn(path: str | Path, warnings: Iterable[str]) -> None:

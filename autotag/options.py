@@ -103,6 +103,12 @@ def given(context: typer.Context, *options: str) -> list[str]:
     return [option for option, source in sources.items() if source and source.name == "COMMANDLINE"]
 
 
+def refuse(context: typer.Context, why: str, *options: str) -> None:
+    """An error if one of the options stands on the command line."""
+    if told := given(context, *options):
+        raise typer.BadParameter(why, param_hint=f"--{told[0].replace('_', '-')}")
+
+
 def chosen_model(context: typer.Context) -> str:
     """Name or file of the model that a command's options from `arch` to `model` ask for."""
     options = context.params

@@ -1,19 +1,29 @@
 """The commands that show what the networks see and hear, as a user meets them."""
 
+import csv
+import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 import soundfile
 
 from autotag import Tagger
+from autotag.choice import NAMES
+from autotag.formats import printable
+from autotag.taggram import Taggram, envelope
+from tests.browser import Browser
 from tests.conftest import ROOT, SONG, Run, music
 
 SMALL = "vgg-12k-48-x10-db"
+
+LONG = "musicnn-12k-48-x1-db"
+"""A model of short segments."""
 
 NAME = """it's <b onclick="x">Ü & so\non.wav"""
 
@@ -116,10 +126,163 @@ def test_no_embedding_leaves_the_old_file(autotag: Run, songs: Path, tmp_path: P
     assert listed(tmp_path) == ["e.npy"]
 
 
-def test_an_extra_that_is_missing_is_named(tmp_path: Path) -> None:
-    run = without("pyarrow", "embed", SONG, "-o", tmp_path / "e.parquet")
+@pytest.mark.parametrize("overlapping", [False, True])
+def test_the_numbers_of_a_taggram(autotag: Run, tmp_path: Path, overlapping: bool) -> None:
+    step = ("--step", 1.5) if overlapping else ()
+    for ending in ("json", "csv", "npz"):
+        run = autotag("taggram", SONG, "-o", tmp_path / f"t.{ending}", *step)
+        assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    tagger = Tagger(LONG)
+    scores, times = tagger.taggram(SONG, 1.5 if overlapping else None)
+    assert scores.shape == ((20 if overlapping else 11), 50)
+    found = json.loads((tmp_path / "t.json").read_text("utf-8"))
+    assert list(found) == ["path", "model", "seconds", "length", "tags", "scores", "times"]
+    assert (found["path"], found["model"], found["seconds"]) == (str(SONG), LONG, 30)
+    assert tuple(found["tags"]) == tagger.metadata.tags
+    with np.load(tmp_path / "t.npz") as arrays:
+        assert list(arrays) == list(found)
+        np.testing.assert_allclose(arrays["scores"], scores, atol=1e-5)
+        np.testing.assert_allclose(arrays["times"], times)
+        assert arrays["path"] == str(SONG)
+    with (tmp_path / "t.csv").open(encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["start", "end", *tagger.metadata.tags]
+    for numbers in (found["scores"], [row[2:] for row in rows]):
+        np.testing.assert_allclose(np.array(numbers, float), scores, atol=1e-4)
+    for starts in (found["times"], [row[0] for row in rows]):
+        np.testing.assert_allclose(np.array(starts, float), times, atol=1e-4)
+    assert float(rows[-1][1]) == 30
+
+
+def test_what_is_drawn_of_a_taggram() -> None:
+    names = ("woman", "guitar", "female", "flute")
+    scores = np.array([[0.1, 0.5, 0.2, 0.3], [0.9, 0.5, 0.2, 0.1], [0.2, 0.5, 0.4, 0.1]], np.float32)
+    found = Taggram("a.wav", LONG, 8.0, 3.0, names, scores, np.array([0.0, 3.0, 5.0]))
+    shown = found.shown(2)
+    assert shown.tags == ("female vocal", "guitar")
+    np.testing.assert_allclose(shown.scores, [[0.2, 0.5], [0.9, 0.5], [0.4, 0.5]])
+    assert found.shown(0).tags == ("female vocal", "guitar", "flute")
+    edges, columns = shown.columns(3)
+    assert edges.tolist() == [0, 3, 5.5, 8]
+    np.testing.assert_allclose(columns, shown.scores)
+    edges, columns = shown.columns(2)
+    assert edges.tolist() == [0, 5.5, 8]
+    np.testing.assert_allclose(columns, [[0.55, 0.5], [0.4, 0.5]])
+
+
+@pytest.mark.parametrize("block", [1, 700, 12000, 50000])
+def test_an_envelope_has_the_peaks_of_the_waveform(block: int) -> None:
+    signal = np.zeros(36000, np.float32)
+    signal[[5, 12000, 35999]] = 0.5, -0.75, 0.25
+    blocks = np.split(signal, range(block, 36000, block))
+    assert envelope(blocks, 12000, 6).tolist() == [0.5, 0, 0.75, 0, 0, 0.25]
+    assert len(envelope(blocks, 12000, 1000)) == 300
+
+
+def test_a_picture_of_a_taggram(autotag: Run, songs: Path, tmp_path: Path) -> None:
+    from matplotlib.image import imread
+
+    for ending in ("png", "svg"):
+        run = autotag("taggram", names(songs)[1], "-o", tmp_path / f"t.{ending}", "--top", 10)
+        assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    picture = imread(tmp_path / "t.png")
+    assert picture.shape[1] == 1500
+    assert (tmp_path / "t.png").stat().st_size < 150_000
+    tree = ElementTree.parse(tmp_path / "t.svg")
+    texts = ["".join(found.itertext()) for found in tree.iter("{http://www.w3.org/2000/svg}text")]
+    assert any(printable(Path(names(songs)[1]).name) in found for found in texts)
+    scores, _ = Tagger(LONG).taggram(names(songs)[1])
+    best = Tagger(LONG).metadata.tags[scores.max(axis=0).argmax()]
+    assert NAMES.get(best, best) in texts
+    assert {"0:00", "1:00", "score"} <= set(texts)
+    again = tmp_path / "again.svg"
+    autotag("taggram", names(songs)[1], "-o", again, "--top", 10)
+    assert again.read_bytes() == (tmp_path / "t.svg").read_bytes()
+
+
+def test_dollars_in_a_name_are_no_formula(autotag: Run, tmp_path: Path) -> None:
+    shutil.copy(SONG, tmp_path / "$x_$ 50%.mp3")
+    assert autotag("taggram", tmp_path / "$x_$ 50%.mp3", "-o", tmp_path / "t.svg").stderr == ""
+    assert "$x_$ 50%.mp3" in (tmp_path / "t.svg").read_text("utf-8")
+
+
+def test_a_page_with_a_taggram(autotag: Run, songs: Path, tmp_path: Path, browser: Browser) -> None:
+    autotag("taggram", names(songs)[1], "-o", tmp_path / "t.html", "--top", 10, "--step", 1)
+    browser.open(tmp_path / "t.html")
+    assert browser.get("document.title") == printable(Path(names(songs)[1]).name)
+    assert browser.get("document.querySelector('h1').textContent") == browser.get("document.title")
+    assert browser.get("document.querySelectorAll('b[onclick]').length") == 0
+    assert browser.get("document.querySelectorAll('.plot li').length") == 10
+    now = "document.querySelector('.now').textContent"
+    assert browser.get(now).startswith("0:00  ")
+    browser.press("Tab")  # there is only one thing to reach
+    assert browser.get("document.activeElement.getAttribute('role')") == "slider"
+    browser.press("ArrowRight")
+    browser.press("PageUp")
+    assert browser.get(now).startswith("0:11  ")
+    browser.press("End")
+    assert browser.get("document.activeElement.getAttribute('aria-valuenow')") == "70.0"
+    assert browser.get("document.activeElement.getAttribute('aria-valuetext')") == browser.get(now)
+    assert browser.problems == []
+    assert len(browser.requests) == 1
+
+
+def test_a_taggram_of_no_audio(autotag: Run, songs: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.png").write_text("old")
+    run = autotag("taggram", songs / "text.mp3", "-o", tmp_path / "t.png")
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr.startswith(f"error: {songs / 'text.mp3'}: not WAV")
+    assert (tmp_path / "t.png").read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    ("package", "arguments", "message", "extra"),
+    [
+        (
+            "pyarrow",
+            ("embed", "-o", "e.parquet"),
+            "Parquet needs a package more",
+            "parquet",
+        ),
+        (
+            "matplotlib",
+            ("taggram", "-o", "t.png"),
+            "pictures need a package more",
+            "plot",
+        ),
+    ],
+)
+def test_an_extra_that_is_missing_is_named(
+    package: str, arguments: tuple[str, str, str], message: str, extra: str, tmp_path: Path
+) -> None:
+    command, option, name = arguments
+    run = without(package, command, SONG, option, tmp_path / name)
     assert (run.returncode, run.stdout) == (2, "")
-    assert run.stderr == "error: Parquet needs a package more: pip install 'autotag[parquet]'\n"
+    assert run.stderr == f"error: {message}: pip install 'autotag[{extra}]'\n"
+    assert listed(tmp_path) == []
+
+
+def test_numbers_and_pages_need_no_extra(tmp_path: Path) -> None:
+    for name in ("t.html", "t.json"):
+        assert without("matplotlib", "taggram", SONG, "-o", tmp_path / name).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--step", 0], "a step of 0 s: use one from 0.021 s, a frame of musicnn-12k-48-x1-db, to 2.99 s"),
+        (["--step", "nan"], "a step of nan s"),
+        (["--arch", "vgg", "--step", 30], "a step of 30 s: use one from 0.043 s"),
+        (["--top", 3], "numbers are of all tags"),
+        (["--mels", 32], "mel bands of musicnn 32 is not in the study"),
+    ],
+)
+def test_a_wrong_taggram_is_exit_2(
+    autotag: Run, tmp_path: Path, arguments: list[object], message: str
+) -> None:
+    run = autotag("taggram", SONG, "-o", tmp_path / "t.csv", *arguments)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert message in run.stderr
     assert listed(tmp_path) == []
 
 
@@ -127,6 +290,7 @@ def test_an_extra_that_is_missing_is_named(tmp_path: Path) -> None:
     ("command", "out", "message"),
     [
         ("embed", "e.txt", "'e.txt': use a name that ends in .npy or .parquet"),
+        ("taggram", "t.pdf", "'t.pdf': use a name that ends in .png or .svg or .html"),
         ("embed", "none/e.npy", "'none/e.npy': its folder is not there"),
         ("embed", "e.npy", "'e.npy': a folder"),
     ],
