@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from autotag import options
 from autotag.batch import Asked
-from autotag.config import DEFAULT
+from autotag.config import DEFAULT, Config
 from autotag.cores import usable_cores
 from autotag.errors import AudioError
 from autotag.files import audio_files
@@ -17,8 +17,12 @@ from autotag.formats import printable
 from autotag.progress import outcomes_of
 from autotag.result import Failure, Result
 
+if TYPE_CHECKING:
+    from autotag.audio import Audio
+
 PICTURES = (".png", ".svg")
 NUMBERS = (".json", ".csv", ".npz")
+SOUNDS = (".flac", ".wav", ".mp3", ".ogg")
 
 
 def _file(*endings: str) -> Callable[[str], Path]:
@@ -93,6 +97,55 @@ def taggram(
         else:
             figure = taggram_figure([found.shown(top)], outline)
             part.write_text(page(song.name, f"<h1>{text(song.name)}</h1>\n{figure}"), "utf-8")
+
+
+def sonify(
+    context: typer.Context,
+    song: Annotated[Path, typer.Argument(metavar="FILE", readable=False, help="An audio file.")],
+    out: Annotated[Any, _out(*SOUNDS, ".html")],
+    mels: options.Mels = DEFAULT.mels,
+    hop: options.Hop = None,
+    sr: options.Rate = "12k",
+    all_: Annotated[bool, typer.Option("--all", help="All bands and hops, on a page.")] = False,
+    seconds: options.Seconds = None,
+) -> None:
+    """Write what the networks hear at a resolution: its mel-spectrogram, turned back into sound."""
+    if all_ != (out.suffix == ".html"):
+        raise typer.BadParameter("a page, .html, is what --all writes", param_hint="--out")
+    if all_:
+        options.refuse(context, "--all is all of them", "mels", "hop")
+    config = Config("vgg", sr, mels, options.chosen_hop("vgg", mels, hop))
+    from autotag.audio import Audio
+    from autotag.sinks import replacing
+    from autotag.sonify import correlation, decibels
+    from autotag.sonify import sonify as heard
+    from autotag.sound import write
+
+    audio = Audio(song, sr, seconds)
+    with _told(), replacing(out) as part:
+        if all_:
+            part.write_text(_heard_page(song, audio), "utf-8")
+        else:
+            resolution = (sr, mels, config.hop)
+            samples = write(part, heard(audio, *resolution), sr, out.suffix)
+            seen = (decibels(sound, *resolution) for sound in (audio, Audio(part, sr)))
+            facts = f"{samples / sr:.3f} s, correlation of the spectrograms {correlation(*seen):.3f}"
+            typer.echo(f"{printable(str(out))}: {facts}")
+    _warn(song, audio.warnings)
+
+
+def _heard_page(song: Path, audio: "Audio") -> str:
+    import sys
+
+    from numpy import concatenate
+    from rich.console import Console
+    from rich.progress import track
+
+    from autotag.heard import GRID, heard_page
+
+    stderr = Console(file=sys.stderr)
+    shown = track(GRID, "", console=stderr, transient=True, disable=not sys.stderr.isatty())
+    return heard_page(song.name, concatenate(list(audio)), audio.sr, shown)
 
 
 def embed(

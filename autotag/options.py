@@ -119,6 +119,9 @@ def chosen_model(context: typer.Context) -> str:
             )
         return str(options["model"])
     arch, sr, mels, hop, log = (options[option] for option in Config.__slots__)
-    if hop is None:
-        hop = DEFAULT.hop if (mels, DEFAULT.hop) in RESOLUTIONS.get(arch, ()) else 1
-    return model_name(Config(arch, sr, mels, hop, log), options["tags"])
+    return model_name(Config(arch, sr, mels, chosen_hop(arch, mels, hop), log), options["tags"])
+
+
+def chosen_hop(arch: str, mels: int, hop: int | None) -> int:
+    """The hop that is asked for, or else the one to take."""
+    return hop or (DEFAULT.hop if (mels, DEFAULT.hop) in RESOLUTIONS.get(arch, ()) else 1)

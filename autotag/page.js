@@ -120,3 +120,14 @@ function taggram(figure) {
 }
 
 document.querySelectorAll("figure.taggram").forEach(taggram);
+
+// One sound at a time; and where one song is to be compared with itself, from where the last one was.
+let last;
+document.addEventListener("play", event => {
+  const audio = event.target;
+  if (last && last !== audio) {
+    last.pause();
+    if (audio.closest(".heard")) audio.currentTime = last.currentTime;
+  }
+  last = audio;
+}, true);

@@ -15,6 +15,9 @@ from tests.browser import Browser, chromium
 ROOT = Path(__file__).parent.parent
 SONG = ROOT / "examples" / "song.mp3"
 
+AWKWARD = """it's <b onclick="x">Ü & so\non.wav"""
+"""A name that a page or a terminal must not take for something else."""
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 

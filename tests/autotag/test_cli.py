@@ -29,7 +29,7 @@ def test_no_arguments_is_help(autotag: Run) -> None:
     assert "Usage" in autotag().stdout
 
 
-COMMANDS = ("tag", "write", "models", "scan", "find", "similar", "stats", "embed", "taggram")
+COMMANDS = ("tag", "write", "models", "scan", "find", "similar", "stats", "embed", "taggram", "sonify")
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], *([name, "--help"] for name in COMMANDS)])

@@ -18,14 +18,12 @@ from autotag.choice import NAMES
 from autotag.formats import printable
 from autotag.taggram import Taggram, envelope
 from tests.browser import Browser
-from tests.conftest import ROOT, SONG, Run, music
+from tests.conftest import AWKWARD, ROOT, SONG, Run, music
 
 SMALL = "vgg-12k-48-x10-db"
 
 LONG = "musicnn-12k-48-x1-db"
 """A model of short segments."""
-
-NAME = """it's <b onclick="x">Ü & so\non.wav"""
 
 
 def without(package: str, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -40,7 +38,7 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the example, a file of an awkward name, and one that is no audio."""
     folder = tmp_path_factory.mktemp("songs")
     shutil.copy(SONG, folder / "a.mp3")
-    name = NAME if sys.platform != "win32" else "it's Ü.wav"
+    name = AWKWARD if sys.platform != "win32" else "it's Ü.wav"
     soundfile.write(folder / name, music(70, 12000), 12000)
     (folder / "text.mp3").write_text("no music")
     return folder
@@ -244,6 +242,7 @@ def test_a_taggram_of_no_audio(autotag: Run, songs: Path, tmp_path: Path) -> Non
             "Parquet needs a package more",
             "parquet",
         ),
+        ("librosa", ("sonify", "-o", "h.wav"), "to hear spectrograms needs a package more", "sonify"),
         (
             "matplotlib",
             ("taggram", "-o", "t.png"),
