@@ -1,9 +1,10 @@
 """The commands that show what the networks see and hear."""
 
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -15,10 +16,10 @@ from autotag.errors import AudioError
 from autotag.files import audio_files
 from autotag.formats import printable
 from autotag.progress import outcomes_of
+from autotag.registry import select
 from autotag.result import Failure, Result
 
-if TYPE_CHECKING:
-    from autotag.audio import Audio
+Item = TypeVar("Item")
 
 PICTURES = (".png", ".svg")
 NUMBERS = (".json", ".csv", ".npz")
@@ -70,7 +71,7 @@ def taggram(
     if out.suffix in PICTURES:
         from autotag.heatmap import draw  # fails before the work does
     from autotag.audio import Audio
-    from autotag.page import COLUMNS, page, taggram_figure, text
+    from autotag.page import COLUMNS, taggram_figure, write_page
     from autotag.sinks import replacing
     from autotag.tagger import Tagger
     from autotag.taggram import WRITERS, Taggram, envelope
@@ -95,8 +96,7 @@ def taggram(
         elif out.suffix in PICTURES:
             draw(found.shown(top), outline, part, out.suffix)
         else:
-            figure = taggram_figure([found.shown(top)], outline)
-            part.write_text(page(song.name, f"<h1>{text(song.name)}</h1>\n{figure}"), "utf-8")
+            write_page(part, song.name, [taggram_figure([found.shown(top)], outline)])
 
 
 def sonify(
@@ -115,37 +115,76 @@ def sonify(
     if all_:
         options.refuse(context, "--all is all of them", "mels", "hop")
     config = Config("vgg", sr, mels, options.chosen_hop("vgg", mels, hop))
+    from numpy import concatenate
+
     from autotag.audio import Audio
+    from autotag.heard import GRID, heard
+    from autotag.page import write_page
     from autotag.sinks import replacing
     from autotag.sonify import correlation, decibels
-    from autotag.sonify import sonify as heard
+    from autotag.sonify import sonify as inverted
     from autotag.sound import write
 
     audio = Audio(song, sr, seconds)
     with _told(), replacing(out) as part:
         if all_:
-            part.write_text(_heard_page(song, audio), "utf-8")
+            signal = concatenate(list(audio))
+            write_page(part, song.name, heard(signal, sr, _track(GRID)))
         else:
             resolution = (sr, mels, config.hop)
-            samples = write(part, heard(audio, *resolution), sr, out.suffix)
+            samples = write(part, inverted(audio, *resolution), sr, out.suffix)
             seen = (decibels(sound, *resolution) for sound in (audio, Audio(part, sr)))
             facts = f"{samples / sr:.3f} s, correlation of the spectrograms {correlation(*seen):.3f}"
             typer.echo(f"{printable(str(out))}: {facts}")
     _warn(song, audio.warnings)
 
 
-def _heard_page(song: Path, audio: "Audio") -> str:
-    import sys
+def report(
+    songs: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE|DIR...", readable=False, help="Audio files, or folders of them."),
+    ],
+    out: Annotated[Any, _out(".html")],
+    models: options.Models = None,
+    tags: options.Tags = "mtat",
+    top: options.Top = 5,
+) -> None:
+    """Write a page that plays songs and shows what every model says of them, and what that costs."""
+    from autotag.page import write_page
+    from autotag.report import contents, problem, section
+    from autotag.sinks import replacing
 
-    from numpy import concatenate
+    entries = select(models, tags)
+    asked = Asked("", top, merge_synonyms=True)
+    files = list(audio_files(songs))
+    failed = 0
+
+    def sections() -> Iterator[str]:
+        nonlocal failed
+        if len(files) > 1:
+            yield contents(files)
+        for number, file in enumerate(_track(files), 1):
+            try:
+                yield section(number, file, entries, asked)
+            except AudioError as error:
+                failed += 1
+                typer.echo(f"error: {printable(str(error))}", err=True)
+                yield problem(number, file, str(error))
+
+    with replacing(out) as part:
+        write_page(part, songs[0].resolve().name if len(songs) == 1 else "autotag", sections())
+        if failed == len(files):
+            raise typer.Exit(1)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _track(items: Sequence[Item]) -> Iterable[Item]:
+    """The items, with a bar of progress on a terminal."""
     from rich.console import Console
     from rich.progress import track
 
-    from autotag.heard import GRID, heard_page
-
-    stderr = Console(file=sys.stderr)
-    shown = track(GRID, "", console=stderr, transient=True, disable=not sys.stderr.isatty())
-    return heard_page(song.name, concatenate(list(audio)), audio.sr, shown)
+    return track(items, "", console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
 
 
 def embed(

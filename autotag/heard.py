@@ -1,12 +1,12 @@
-"""A page that plays what networks hear of a song at many resolutions, beside pictures of what they see."""
+"""What networks hear of a song at many resolutions, to be played beside pictures of what they see."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from autotag.config import HOP, RESOLUTIONS
 from autotag.mel import Array
-from autotag.page import data_url, page, text
+from autotag.page import data_url
 from autotag.picture import spectrogram
 from autotag.sonify import correlation, decibels, sonify
 from autotag.sound import mp3
@@ -15,25 +15,20 @@ GRID = RESOLUTIONS["vgg"]
 """All bands and hops that there are."""
 
 
-def heard_page(name: str, signal: Array, sr: int, resolutions: Iterable[tuple[int, int]] = GRID) -> str:
-    """The HTML of the page.
+def heard(signal: Array, sr: int, resolutions: Iterable[tuple[int, int]] = GRID) -> Iterator[str]:
+    """The body of the page, piece by piece.
 
     Args:
-        name: of the song, as a title.
-        signal: its samples [n], mono, at `sr` Hz.
+        signal: samples [n] of a song, mono, at `sr` Hz.
         resolutions: bands and hops.
     """
-    figures = "\n".join(_figure(signal, sr, *resolution) for resolution in resolutions)
-    return page(
-        name,
-        f"""<h1>{text(name)}</h1>
-<p>As networks hear it at {sr // 1000} kHz: mel-spectrograms, and the sound that they hold. What is played
-next begins where the last one was.</p>
+    yield f"""<p>As networks hear it at {sr // 1000} kHz: mel-spectrograms, and the sound that they hold. What
+is played next begins where the last one was.</p>
 <div class="heard">
-<figure>{_audio(signal, sr)}<figcaption>the song itself, at {sr // 1000} kHz</figcaption></figure>
-{figures}
-</div>""",
-    )
+<figure>{_audio(signal, sr)}<figcaption>the song itself, at {sr // 1000} kHz</figcaption></figure>"""
+    for mels, hop in resolutions:
+        yield _figure(signal, sr, mels, hop)
+    yield "</div>"
 
 
 def _figure(signal: Array, sr: int, mels: int, hop: int) -> str:

@@ -1,7 +1,7 @@
 """A page that is one file and needs no network, and taggrams in it, which a script draws."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,16 @@ POLICY = "default-src 'none'; img-src data:; media-src data:; " + (
 """A browser then loads nothing but what stands in the page."""
 
 
-def page(title: str, body: str) -> str:
-    """The HTML of a whole page: `title` is text, `body` is HTML."""
+def write_page(path: Path, title: str, body: Iterable[str]) -> None:
+    """Write a page, piece by piece.
+
+    Args:
+        title: a text.
+        body: pieces of HTML.
+    """
     here = Path(__file__)
     style, script = (here.with_suffix(ending).read_text("utf-8") for ending in (".css", ".js"))
-    return f"""<!DOCTYPE html>
+    head = f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -35,13 +40,13 @@ def page(title: str, body: str) -> str:
 </head>
 <body>
 <main>
-{body}
-</main>
-<script>
-{script}</script>
-</body>
-</html>
+<h1>{text(title)}</h1>
 """
+    with path.open("w", encoding="utf-8") as file:
+        file.write(head)
+        for piece in body:
+            file.write(f"{piece}\n")
+        file.write(f"</main>\n<script>\n{script}</script>\n</body>\n</html>\n")
 
 
 def text(value: str) -> str:

@@ -15,16 +15,8 @@ import pytest
 
 COMMANDS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
-KEYS = {
-    "ArrowLeft": 37,
-    "ArrowRight": 39,
-    "Home": 36,
-    "End": 35,
-    "PageUp": 33,
-    "PageDown": 34,
-    "Tab": 9,
-    " ": 32,
-}
+KEYS = {"Tab": 9, " ": 32, "PageUp": 33, "End": 35, "Home": 36}
+KEYS |= {"ArrowLeft": 37, "ArrowRight": 39, "ArrowDown": 40}
 
 
 class Browser:
@@ -129,7 +121,7 @@ def chromium(profile: Path) -> Iterator[Browser]:
     from_, back = os.pipe()
     options = (
         *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--mute-audio"),
-        *("--no-first-run", "--disable-extensions", "--disable-background-networking"),
+        *("--no-first-run", "--disable-extensions", "--hide-scrollbars", "--disable-background-networking"),
         *("--autoplay-policy=no-user-gesture-required", "--remote-debugging-pipe"),
         f"--user-data-dir={profile}",
     )

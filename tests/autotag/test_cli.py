@@ -29,7 +29,19 @@ def test_no_arguments_is_help(autotag: Run) -> None:
     assert "Usage" in autotag().stdout
 
 
-COMMANDS = ("tag", "write", "models", "scan", "find", "similar", "stats", "embed", "taggram", "sonify")
+COMMANDS = (
+    "tag",
+    "write",
+    "models",
+    "scan",
+    "find",
+    "similar",
+    "stats",
+    "embed",
+    "taggram",
+    "sonify",
+    "report",
+)
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], *([name, "--help"] for name in COMMANDS)])

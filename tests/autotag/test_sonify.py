@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from autotag.audio import decode
 from autotag.config import DEFAULT
 from autotag.formats import printable
-from autotag.heard import heard_page
+from autotag.heard import heard
 from autotag.mel import log_mel
+from autotag.page import write_page
 from autotag.picture import spectrogram
 from autotag.sonify import correlation, decibels, sonify
 from tests.browser import Browser
@@ -61,7 +62,7 @@ def test_correlation_is_pearson_s() -> None:
 
 def test_a_page_that_plays_what_is_heard(tmp_path: Path, browser: Browser) -> None:
     song = decode(SONG, 12000)[: 12000 * 8]
-    (tmp_path / "heard.html").write_text(heard_page(AWKWARD, song, 12000, [(48, 2), (8, 1)]), "utf-8")
+    write_page(tmp_path / "heard.html", AWKWARD, heard(song, 12000, [(48, 2), (8, 1)]))
     browser.open(tmp_path / "heard.html")
     assert browser.get("document.querySelector('h1').textContent") == printable(AWKWARD)
     assert browser.get("document.querySelectorAll('b[onclick]').length") == 0
