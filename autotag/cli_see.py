@@ -112,6 +112,8 @@ def sonify(
     """Write what the networks hear at a resolution: its mel-spectrogram, turned back into sound."""
     if all_ != (out.suffix == ".html"):
         raise typer.BadParameter("a page, .html, is what --all writes", param_hint="--out")
+    if out.exists() and song.exists() and out.samefile(song):
+        raise typer.BadParameter(f"{str(out)!r}: the song itself: name another file", param_hint="--out")
     if all_:
         options.refuse(context, "--all is all of them", "mels", "hop")
     config = Config("vgg", sr, mels, options.chosen_hop("vgg", mels, hop))

@@ -32,6 +32,14 @@ def test_what_is_heard_looks_like_the_song_at_its_resolution(autotag: Run, tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["heard.flac"]
 
 
+def test_a_song_is_not_overwritten(autotag: Run, tmp_path: Path) -> None:
+    (tmp_path / "song.mp3").write_bytes(SONG.read_bytes())
+    run = autotag("sonify", tmp_path / "song.mp3", "-o", tmp_path / "song.mp3")
+    assert (run.returncode, run.stdout) == (2, "")
+    assert "the song itself: name another file" in run.stderr
+    assert (tmp_path / "song.mp3").read_bytes() == SONG.read_bytes()
+
+
 def test_another_format_and_an_excerpt(autotag: Run, tmp_path: Path) -> None:
     out = tmp_path / "heard.mp3"
     run = autotag("sonify", SONG, "--sr", "16k", "--seconds", 5, "-o", out)
