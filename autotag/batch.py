@@ -23,7 +23,7 @@ class Asked:
         model: name of a model at hand, or an ONNX file.
         top, threshold, merge_synonyms: which tags to show, as `autotag.choice.choose` does.
         seconds: tag only the middle so many seconds of a file.
-        embed: whether results hold the embedding.
+        embed: whether results hold the embedding; `"segments"` for that of each segment.
     """
 
     model: str | Path
@@ -31,7 +31,7 @@ class Asked:
     threshold: float | str | None = None
     merge_synonyms: bool = False
     seconds: float | None = None
-    embed: bool = False
+    embed: bool | str = False
 
 
 def tag_files(paths: Iterable[Path], asked: Asked, jobs: int) -> Generator[Result | Failure, None, None]:

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from autotag import __version__
 from autotag.cli_bench import bench, choose
 from autotag.cli_library import Terms, find, scan, similar, stats
+from autotag.cli_see import embed, report, sonify, taggram
 from autotag.cli_tag import tag
 from autotag.cli_write import write
 from autotag.cores import ONE_THREAD
@@ -86,6 +87,10 @@ app.command()(scan)
 app.command(cls=Terms)(find)
 app.command()(similar)
 app.command()(stats)
+app.command()(taggram)
+app.command()(sonify)
+app.command()(embed)
+app.command()(report)
 
 
 def main() -> None:

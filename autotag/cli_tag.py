@@ -81,7 +81,7 @@ def tag(
         raise typer.BadParameter("goes with --compare", param_hint="--models")
     if budget or compare:
         one, other = ("compare", "budget") if compare else ("budget", "model")
-        _refuse(context, f"--{one} says which models to use", other, "model", *Config.__slots__)
+        options.refuse(context, f"--{one} says which models to use", other, "model", *Config.__slots__)
     name = _within(budget, tags) if budget else options.chosen_model(context)
     library = out is not None and out.suffix == ".sqlite"
     if not paths and not files_from:
@@ -89,9 +89,9 @@ def tag(
     if out and options.given(context, "format") and f".{format}" != out.suffix:
         raise typer.BadParameter("what --out names has its format by its ending", param_hint="--format")
     if not out:
-        _refuse(context, "goes with --out", "force", "retry_failed")
+        options.refuse(context, "goes with --out", "force", "retry_failed")
     if library:
-        _refuse(context, "a library keeps all scores", "top", "threshold", "merge_synonyms")
+        options.refuse(context, "a library keeps all scores", "top", "threshold", "merge_synonyms")
     if merge_synonyms is None:
         merge_synonyms = format is Format.TABLE and not out
     if library:
@@ -104,7 +104,7 @@ def tag(
     files = list(audio_files(named, include or (), exclude or (), shard))
     jobs = jobs or usable_cores()
     if compare:
-        _refuse(context, "--compare keeps nothing", "out", "jobs")
+        options.refuse(context, "--compare keeps nothing", "out", "jobs")
         failed = _compare(files, select(models, tags), asked, format)
     elif out:
         failed = _keep(files, asked, jobs, out, force, retry_failed)
@@ -112,11 +112,6 @@ def tag(
         failed = _print(files, asked, jobs, format)
     if failed:
         raise typer.Exit(1)
-
-
-def _refuse(context: typer.Context, why: str, *names: str) -> None:
-    if told := options.given(context, *names):
-        raise typer.BadParameter(why, param_hint=f"--{told[0].replace('_', '-')}")
 
 
 def _print(files: list[Path], asked: Asked, jobs: int, format: Format) -> bool:  # noqa: A002

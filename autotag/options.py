@@ -103,6 +103,12 @@ def given(context: typer.Context, *options: str) -> list[str]:
     return [option for option, source in sources.items() if source and source.name == "COMMANDLINE"]
 
 
+def refuse(context: typer.Context, why: str, *options: str) -> None:
+    """An error if one of the options stands on the command line."""
+    if told := given(context, *options):
+        raise typer.BadParameter(why, param_hint=f"--{told[0].replace('_', '-')}")
+
+
 def chosen_model(context: typer.Context) -> str:
     """Name or file of the model that a command's options from `arch` to `model` ask for."""
     options = context.params
@@ -113,6 +119,9 @@ def chosen_model(context: typer.Context) -> str:
             )
         return str(options["model"])
     arch, sr, mels, hop, log = (options[option] for option in Config.__slots__)
-    if hop is None:
-        hop = DEFAULT.hop if (mels, DEFAULT.hop) in RESOLUTIONS.get(arch, ()) else 1
-    return model_name(Config(arch, sr, mels, hop, log), options["tags"])
+    return model_name(Config(arch, sr, mels, chosen_hop(arch, mels, hop), log), options["tags"])
+
+
+def chosen_hop(arch: str, mels: int, hop: int | None) -> int:
+    """The hop that is asked for, or else the one to take."""
+    return hop or (DEFAULT.hop if (mels, DEFAULT.hop) in RESOLUTIONS.get(arch, ()) else 1)

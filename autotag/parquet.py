@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,28 @@ def as_table(outcomes: Iterable[Result | Failure]) -> Any:
     return _table(outcome.as_dict() for outcome in outcomes)
 
 
+def write_embeddings(path: Path, tables: Iterable[Any]) -> int:
+    """Write the rows of `autotag.embed`, structured arrays of one kind; how many they are."""
+    count = 0
+    with ExitStack() as stack:
+        for rows in tables:
+            table = pyarrow.table({name: _column(rows[name]) for name in rows.dtype.names})
+            if not count:
+                file = stack.enter_context(parquet.ParquetWriter(path, table.schema))
+            file.write_table(table)
+            count += len(rows)
+    return count
+
+
+def _column(values: Any) -> Any:
+    """A field of a structured array: texts [n], numbers [n], or vectors [n, d]."""
+    if values.dtype.kind == "U":
+        return pyarrow.array(map(_unicode, values.tolist()))
+    if values.ndim == 1:
+        return pyarrow.array(values)
+    return pyarrow.FixedSizeListArray.from_arrays(values.ravel(), values.shape[1])
+
+
 def _table(found: Iterable[dict[str, Any]]) -> Any:
     return pyarrow.Table.from_pylist([_escaped(flat(values)) for values in found], SCHEMA)
 
@@ -113,9 +136,12 @@ def _read(path: Path, columns: Sequence[str]) -> Iterator[Any]:
 
 
 def _escaped(row: dict[str, Any]) -> dict[str, Any]:
-    """A row with what is not Unicode in it, bytes of a file's name, as `\\udce9`."""
-    texts = {name: value for name, value in row.items() if isinstance(value, str)}
-    return row | {name: text.encode("utf-8", "backslashreplace").decode() for name, text in texts.items()}
+    return row | {name: _unicode(value) for name, value in row.items() if isinstance(value, str)}
+
+
+def _unicode(text: str) -> str:
+    """A text with what is not Unicode in it, bytes of a file's name, as `\\udce9`."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _unescaped(path: str) -> str:

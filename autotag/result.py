@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
+    from numpy import float64
+    from numpy.typing import NDArray
+
     from autotag.mel import Array
 
 
@@ -26,7 +29,8 @@ class Result:
         warnings: what a reader of the tags should know, such as that the file breaks off.
         excerpt: seconds in the middle that the tags are of; None for the whole file.
         size, modified: of the file, in bytes and in nanoseconds since 1970, where it was one of a batch.
-        embedding: float32 [d], the mean over the segments, where it was asked for.
+        embedding: float32 [d], the mean over the segments, where it was asked for; or [segments, d], and then
+        times: float64 [segments], seconds at which each segment starts.
     """
 
     path: str
@@ -40,6 +44,7 @@ class Result:
     size: int | None = None
     modified: int | None = None
     embedding: "Array | None" = field(default=None, compare=False, repr=False)
+    times: "NDArray[float64] | None" = field(default=None, compare=False, repr=False)
     ok: ClassVar[bool] = True
 
     def as_dict(self) -> dict[str, Any]:

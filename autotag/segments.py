@@ -42,28 +42,33 @@ def fill(blocks: Iterable[Array], segment_samples: int) -> Iterator[Array]:
             yield np.pad(signal, (0, missing))
 
 
-def segments(blocks: Iterable[Array], frames: int) -> Iterator[Array]:
+def segments(blocks: Iterable[Array], frames: int, step: int | None = None) -> Iterator[Array]:
     """Segments [bands, frames] of a spectrogram that comes in blocks [bands, some frames].
+
+    Args:
+        step: frames from one segment to the next: fewer than `frames` and they overlap, by default not.
 
     >>> song = np.arange(7, dtype=np.float32)[None]
     >>> [segment.tolist() for segment in segments([song], 3)]
     [[[0.0, 1.0, 2.0]], [[3.0, 4.0, 5.0]], [[4.0, 5.0, 6.0]]]
+    >>> [segment[0, 0].item() for segment in segments([song], 3, step=2)]
+    [0.0, 2.0, 4.0]
     """
+    step = step or frames
     held: list[Array] = []
-    count = 0
-    last: Array | None = None
+    count = start = 0  # frames held, and where among them the next segment starts
     for block in blocks:
         held.append(block)
         count += block.shape[1]
-        if count >= frames:
+        if count >= start + frames:
             signal = np.concatenate(held, axis=1)
-            whole = count - count % frames
-            for start in range(0, whole, frames):
-                last = signal[:, start : start + frames]
-                yield last
-            held = [signal[:, whole:]]
-            count -= whole
-    if count:
-        if last is None:
-            raise ValueError(f"{count} frames are less than one segment of {frames}: fill() the signal first")
-        yield np.concatenate([last, *held], axis=1)[:, -frames:]
+            last = 0
+            for last in range(start, count - frames + 1, step):
+                yield signal[:, last : last + frames]
+            held = [signal[:, last:]]
+            count -= last
+            start = step
+    if count and not start:
+        raise ValueError(f"{count} frames are less than one segment of {frames}: fill() the signal first")
+    if count > frames:
+        yield np.concatenate(held, axis=1)[:, -frames:]

@@ -81,6 +81,7 @@ def unfinished(
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A path to write to, whose file takes the other one's place at the end, unless there is an error."""
+    path = path.resolve()
     part = path.with_name(f"{path.name}.part")
     try:
         yield part

@@ -1,17 +1,19 @@
 """Load a model once, tag many files."""
 
+import math
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autotag.audio import Audio
 from autotag.choice import choose
-from autotag.config import DEFAULT
+from autotag.config import DEFAULT, HOP
 from autotag.errors import AudioError
 from autotag.mel import Array, log_mel_blocks
 from autotag.metadata import Metadata
@@ -32,6 +34,7 @@ class Scores:
     Attributes:
         scores: float32 [segments, tags], in 0..1.
         embeddings: float32 [segments, d].
+        times: float64 [segments], seconds at which each segment starts in the file, to within a frame.
         seconds: of audio in the file.
         excerpt: seconds of it that were heard, None for all.
         ms: milliseconds spent on `"decode"`, `"mel"` and `"model"`.
@@ -40,6 +43,7 @@ class Scores:
 
     scores: Array
     embeddings: Array
+    times: NDArray[np.float64]
     seconds: float
     excerpt: float | None
     ms: dict[str, float]
@@ -52,15 +56,17 @@ class Scores:
         top: int = 5,
         threshold: float | str | None = None,
         merge_synonyms: bool = False,
-        embed: bool = False,
+        embed: bool | str = False,
     ) -> Result:
         """The top tags by the mean over the segments; arguments as of `Tagger.tag`."""
         tags = choose(self.scores.mean(axis=0), metadata, top, threshold, merge_synonyms)
-        return Result(
+        found = Result(
             *(str(path), metadata.name, self.seconds, len(self.scores), tags, self.ms, self.warnings),
             excerpt=self.excerpt,
-            embedding=self.embeddings.mean(axis=0) if embed else None,
         )
+        if embed == "segments":
+            return replace(found, embedding=self.embeddings, times=self.times)
+        return replace(found, embedding=self.embeddings.mean(axis=0)) if embed else found
 
 
 class Tagger:
@@ -95,13 +101,13 @@ class Tagger:
         threshold: float | str | None = None,
         merge_synonyms: bool = False,
         seconds: float | None = None,
-        embed: bool = False,
+        embed: bool | str = False,
     ) -> Result:
         """The top tags of a file by the mean score over its segments, chosen as `autotag.choice.choose` does.
 
         Args:
             seconds: hear only an excerpt of that length, from the middle: 29.1 is the study's.
-            embed: put the mean embedding into the result too.
+            embed: put the mean embedding into the result too, or with `"segments"` that of each segment.
 
         Raises:
             AudioError: the file cannot be tagged; see its subclasses.
@@ -110,21 +116,51 @@ class Tagger:
         heard = self.scores(path, seconds)
         return heard.result(path, self.metadata, top, threshold, merge_synonyms, embed)
 
-    def scores(self, path: str | Path, seconds: float | None = None) -> Scores:
+    def taggram(self, path: str | Path, step: float | None = None) -> tuple[Array, NDArray[np.float64]]:
+        """Tags over time: scores float32 [segments, tags], and times float64 [segments] in seconds.
+
+        A segment starts at its time and is `metadata.config.segment_samples / metadata.config.sr` s long; its
+        tags are in the order of `metadata.tags`.
+
+        Args:
+            step: seconds from one segment to the next; less than a segment, and they overlap. By default
+                each begins where the one before ends. The last one is moved back to end with the file.
+
+        Raises:
+            AudioError: the file cannot be tagged; see its subclasses.
+            ValueError: `step` is less than a frame, or more than a segment.
+        """
+        heard = self.scores(path, step=step)
+        return heard.scores, heard.times
+
+    def embed(self, path: str | Path) -> Array:
+        """The network's embedding of a file, float32 [d]: the mean over its segments.
+
+        `scores` has that of each segment.
+
+        Raises:
+            AudioError: the file cannot be tagged; see its subclasses.
+        """
+        mean: Array = self.scores(path).embeddings.mean(axis=0)
+        return mean
+
+    def scores(self, path: str | Path, seconds: float | None = None, step: float | None = None) -> Scores:
         """Scores and embeddings of each segment of a file, in constant memory but for these.
 
         Args:
             seconds: as of `tag`.
+            step: as of `taggram`.
 
         Raises:
             AudioError: the file cannot be tagged; see its subclasses.
-            ValueError: `seconds` is not above 0.
+            ValueError: `seconds` is not above 0, or `step` as in `taggram`.
         """
         config = self.metadata.config
+        frames_apart = self._frames(step)
         ms = dict.fromkeys(("decode", "mel", "model"), 0.0)
         audio = Audio(path, config.sr, seconds)
         signal = fill(_timed(audio, ms, "decode"), config.segment_samples)
-        cut = _timed(segments(log_mel_blocks(signal, config), config.frames), ms, "mel")
+        cut = _timed(segments(log_mel_blocks(signal, config), config.frames, frames_apart), ms, "mel")
         outputs = []
         while batch := list(islice(cut, self._batch)):
             started = time.perf_counter()
@@ -140,7 +176,24 @@ class Tagger:
                 f"{audio.seconds:.1f} s is less than one segment of {whole:.1f} s: repeated to fill it"
             )
         scores, embeddings = (np.concatenate(output) for output in zip(*outputs, strict=True))
-        return Scores(scores, embeddings, audio.seconds, excerpt, ms, tuple(warnings))
+        starts = np.arange(len(scores)) * frames_apart * config.hop * HOP / config.sr
+        last = max(0.0, audio.heard - config.segment_samples / config.sr)
+        times = (audio.seconds - audio.heard) / 2 + np.minimum(starts, last)
+        return Scores(scores, embeddings, times, audio.seconds, excerpt, ms, tuple(warnings))
+
+    def _frames(self, step: float | None) -> int:
+        """Frames from one segment to the next."""
+        config = self.metadata.config
+        if step is None:
+            return config.frames
+        frames = round(step * config.sr / (HOP * config.hop)) if 0 < step < math.inf else 0
+        if not 1 <= frames <= config.frames:
+            frame = HOP * config.hop / config.sr
+            raise ValueError(
+                f"a step of {step:g} s: use one from {frame:.3f} s, a frame of {config.name}, to "
+                f"{config.frames * frame:.2f} s, its segment"
+            )
+        return frames
 
     def tag_all(
         self,

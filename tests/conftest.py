@@ -3,15 +3,20 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.browser import Browser, chromium
+
 ROOT = Path(__file__).parent.parent
 SONG = ROOT / "examples" / "song.mp3"
+
+AWKWARD = """it's <b onclick="x">Ü & so\non.wav"""
+"""A name that a page or a terminal must not take for something else."""
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -79,3 +84,10 @@ def autotag() -> Run:
 def train() -> Run:
     """Run `python -m train`."""
     return lambda *arguments, **environment: _run("train", *arguments, **environment)
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A headless Chromium; without one the test is skipped."""
+    with chromium(tmp_path_factory.mktemp("chromium")) as found:
+        yield found

@@ -27,7 +27,7 @@ def test_it_holds_the_product_and_the_models_alone(wheel: Path) -> None:
     assert {name.split("/")[0] for name in names if "dist-info" not in name} == {"autotag"}
     for path in (ROOT / "models").iterdir():
         assert f"autotag/models/{path.name}" in names
-    assert "autotag/py.typed" in names
+    assert {"autotag/py.typed", "autotag/page.css", "autotag/page.js"} <= set(names)
 
 
 def test_it_asks_for_no_torch_and_no_librosa(wheel: Path) -> None:

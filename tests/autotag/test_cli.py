@@ -29,12 +29,15 @@ def test_no_arguments_is_help(autotag: Run) -> None:
     assert "Usage" in autotag().stdout
 
 
-COMMANDS = ("tag", "write", "models", "bench", "choose", "scan", "find", "similar", "stats")
+COMMANDS = (
+    *("tag", "write", "models", "bench", "choose", "scan", "find", "similar", "stats"),
+    *("embed", "taggram", "sonify", "report"),
+)
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], *([name, "--help"] for name in COMMANDS)])
 def test_help_and_import_load_neither_numpy_nor_onnxruntime(arguments: list[str]) -> None:
-    names = {"numpy", "onnxruntime", "soundfile", "soxr", "av", "mutagen", "matplotlib", "pyarrow"}
+    names = {"librosa", "pyarrow", "numpy", "onnxruntime", "soundfile", "soxr", "av", "mutagen", "matplotlib"}
     heavy = f"{names} & set(sys.modules)"
     code = f"import sys, autotag, autotag.cli; sys.argv[1:] = {arguments}\n"
     if arguments:

@@ -48,6 +48,53 @@ def test_scores_and_embeddings_come_per_segment(tagger: Tagger, song: Path) -> N
     assert not np.array_equal(heard.scores[0], heard.scores[1])
 
 
+def test_a_taggram_says_when_its_segments_start(tmp_path: Path) -> None:
+    """Silence but for one second of sound, which only the segments that hold it can hear."""
+    tagger = Tagger("musicnn-12k-48-x1-db")
+    signal = np.zeros(20 * 12000, np.float32)
+    signal[12 * 12000 : 13 * 12000] = music(1, 12000)
+    soundfile.write(tmp_path / "once.wav", signal, 12000, "FLOAT")
+    scores, times = tagger.taggram(tmp_path / "once.wav", step=0.25)
+    assert scores.shape == (len(times), 50)
+    assert times[0] == 0
+    np.testing.assert_allclose(np.diff(times)[:-1], 12 * 256 / 12000)
+    assert times[-1] == pytest.approx(20 - 139 * 256 / 12000)
+    heard = np.abs(scores - scores[0]).max(axis=1) > 1e-3
+    assert times[heard].min() == pytest.approx(9.1, abs=0.3)
+    assert times[heard].max() == pytest.approx(12.9, abs=0.3)
+    whole, apart = tagger.taggram(tmp_path / "once.wav")
+    np.testing.assert_allclose(apart, [*np.arange(6) * 140 * 256 / 12000, times[-1]])
+    np.testing.assert_allclose(whole[-1], scores[-1], atol=1e-5)
+
+
+def test_times_of_an_excerpt_are_those_of_the_file(tagger: Tagger, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "song.wav", music(90, 12000), 12000, "FLOAT")
+    assert tagger.scores(tmp_path / "song.wav", seconds=29.1).times == pytest.approx(30.45)
+    assert tagger.taggram(tmp_path / "song.wav")[1][-1] == pytest.approx(90 - 29.12)
+
+
+@pytest.mark.parametrize("step", [0, -1, 0.05, 30, float("nan"), float("inf")])
+def test_a_step_is_of_a_frame_to_a_segment(tagger: Tagger, song: Path, step: float) -> None:
+    with pytest.raises(ValueError, match=r"a step of .* s: use one from 0\.213 s, .* to 29\.23 s"):
+        tagger.taggram(song, step)
+
+
+def test_a_taggram_of_a_short_file_is_one_segment(tagger: Tagger, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "short.wav", music(2, 12000), 12000, "FLOAT")
+    scores, times = tagger.taggram(tmp_path / "short.wav", step=1)
+    assert (scores.shape, times.tolist()) == ((1, 50), [0.0])
+
+
+def test_an_embedding_is_the_mean_over_the_segments(tagger: Tagger, song: Path) -> None:
+    embedding = tagger.embed(song)
+    assert embedding.dtype == np.float32
+    np.testing.assert_allclose(embedding, tagger.scores(song).embeddings.mean(axis=0), rtol=1e-5)
+    found = tagger.tag(song, embed="segments")
+    assert found.embedding is not None
+    assert found.times is not None
+    assert (found.embedding.shape, found.times.shape) == ((2, 2048), (2,))
+
+
 def test_top(tagger: Tagger, song: Path) -> None:
     every = tagger.tag(song, top=0).tags
     assert len(every) == 50
