@@ -35,7 +35,7 @@ from train.features import mel_power
 from train.locks import locked
 from train.runs import all_results, best, result, write
 
-CALIBRATION = 128
+CALIBRATION = 256
 """Training clips, at most, that the INT8 ranges are read from."""
 
 FACTORISATION = 512

@@ -176,7 +176,7 @@ def test_a_resolution_without_a_model_names_the_nearest_and_how_to_train_it() ->
         find("vgg-16k-8-x1-log")
     message = str(error.value)
     assert "'vgg-16k-8-x1-log'" in message
-    assert "Nearest at hand: vgg-12k-24-x1-db" in message
+    assert "Nearest at hand: vgg-12k-8-x1-db" in message
     assert "python -m train fit vgg-16k-8-x1-log" in message
 
 
