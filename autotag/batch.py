@@ -1,6 +1,6 @@
 """Tag many files: outcomes in the order of the files, each as soon as it is there."""
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -54,6 +54,11 @@ def tag_files(paths: Iterable[Path], asked: Asked, jobs: int) -> Generator[Resul
     with closing(in_processes(partial(start, asked, threads=1), paths, jobs)) as outcomes:
         for path, outcome in outcomes:
             yield _failure(path, outcome) if isinstance(outcome, Crashed) else outcome
+
+
+def processes(files: Sequence[Path], jobs: int) -> int:
+    """The `jobs` of `tag_files` that are worth their start: none for a single job or file."""
+    return 0 if jobs == 1 or len(files) < 2 else jobs
 
 
 def start(asked: Asked, threads: int | None = None) -> Callable[[Path], Result | Failure]:

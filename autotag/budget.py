@@ -1,7 +1,6 @@
 """The best model that is fast enough on this machine, whose speed is measured once and remembered."""
 
 import json
-import os
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,6 +10,7 @@ from pathlib import Path
 from autotag import machine, places
 from autotag.errors import BudgetError
 from autotag.registry import Entry
+from autotag.sinks import replacing
 
 ROUNDS = 3
 
@@ -86,7 +86,9 @@ def speeds(entries: Sequence[Entry], again: bool = False) -> dict[str, float]:
     if missing := [entry for entry in entries if entry.sha256 not in known]:
         known |= _measured(missing)
         with suppress(OSError):  # then they are measured again the next time
-            _replace(path, json.dumps({"machine": here, "ms": known}, indent=1))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as part:
+                part.write_text(json.dumps({"machine": here, "ms": known}, indent=1), "utf-8")
     return {entry.sha256: known[entry.sha256] for entry in entries}
 
 
@@ -97,11 +99,3 @@ def _measured(entries: Sequence[Entry]) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         costs = measure([clip(Path(folder))], entries, ROUNDS, [usable_cores()])
     return {cost.entry.sha256: spread(cost.ms("mel", "model")).median for cost in costs}
-
-
-def _replace(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    Path(name).replace(path)

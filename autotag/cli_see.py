@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from autotag import options
-from autotag.batch import Asked
+from autotag.batch import Asked, processes
 from autotag.config import DEFAULT, Config
 from autotag.cores import usable_cores
 from autotag.errors import AudioError
@@ -225,9 +225,7 @@ def embed(
                 _warn(outcome.path, outcome.warnings)
                 yield outcome
 
-    jobs = jobs or usable_cores()
-    processes = 0 if jobs == 1 or len(files) < 2 else jobs
-    with closing(outcomes_of(files, asked, processes)) as outcomes:
+    with closing(outcomes_of(files, asked, processes(files, jobs or usable_cores()))) as outcomes:
         rows = write_embeddings(out, good(outcomes), max(len(str(file)) for file in files))
     if rows:
         typer.echo(f"{rows} rows, {failed} failed -> {printable(str(out))}", err=True)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from autotag import options
-from autotag.batch import Asked
+from autotag.batch import Asked, processes
 from autotag.config import DEFAULT, Config
 from autotag.cores import usable_cores
 from autotag.errors import AudioError
@@ -130,8 +130,7 @@ def _print(files: list[Path], asked: Asked, jobs: int, format: Format) -> bool: 
             yield result
 
     shown = sys.stdout.isatty()  # results on a terminal show themselves how far it is
-    processes = 0 if jobs == 1 or len(files) < 2 else jobs
-    with closing(outcomes_of(files, asked, processes, quiet=shown)) as outcomes:
+    with closing(outcomes_of(files, asked, processes(files, jobs), quiet=shown)) as outcomes:
         WRITERS[format](report(outcomes), sys.stdout)
     return failed
 

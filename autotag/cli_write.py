@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from autotag import options
-from autotag.batch import Asked
+from autotag.batch import Asked, processes
 from autotag.config import DEFAULT, Config
 from autotag.cores import usable_cores
 from autotag.files import audio_files, size_and_time
@@ -120,8 +120,7 @@ def _tags_of_model(
 ) -> Iterator["Result | Failure"]:
     asked = Asked(model, top, threshold, True, seconds)
     files = list(audio_files(paths))
-    processes = 0 if jobs == 1 or len(files) < 2 else jobs
-    with closing(outcomes_of(files, asked, processes, quiet=sys.stdout.isatty())) as outcomes:
+    with closing(outcomes_of(files, asked, processes(files, jobs), quiet=sys.stdout.isatty())) as outcomes:
         yield from outcomes
 
 
