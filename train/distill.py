@@ -25,6 +25,7 @@ ROOTS = {
     "root-96": "vgg-12k-96-x2-db",
     "root-musicnn": "musicnn-12k-48-x1-db",
     "root-musicnn-96": "musicnn-12k-96-x1-db",
+    "root-musicnn-long": "musicnn-12k-96-x1-db",
 }
 """Configurations that are trained for others to begin with, and not exported."""
 
@@ -59,11 +60,12 @@ FAMILY: dict[str, Recipe] = {
     "msd-vgg-12k-48-x2-db": replace(_MSD, epochs=14, start="vgg-12k-48-x2-db"),
     "root-musicnn": replace(_SEGMENT, epochs=60),
     "root-musicnn-96": replace(_SEGMENT_NEXT, rate=1e-3, epochs=5, start="root-musicnn"),
-    "musicnn-12k-96-x1-db": replace(_SEGMENT_NEXT, rate=1e-3, epochs=8, start="root-musicnn-96"),
+    "root-musicnn-long": replace(_SEGMENT_NEXT, rate=1e-3, epochs=8, start="root-musicnn-96"),
+    "musicnn-12k-96-x1-db": replace(_SEGMENT_NEXT, rate=1e-3, epochs=12, start="root-musicnn-long"),
     "musicnn-12k-48-x1-db": replace(_SEGMENT_NEXT, epochs=3, start="root-musicnn"),
     "musicnn-16k-48-x1-db": replace(_SEGMENT_NEXT, epochs=3, start="musicnn-12k-48-x1-db"),
-    "musicnn-16k-96-x1-db": replace(_SEGMENT_NEXT, epochs=2, start="musicnn-12k-96-x1-db"),
-    "msd-musicnn-12k-96-x1-db": replace(_MSD, segments=True, epochs=6, start="musicnn-12k-96-x1-db"),
+    "musicnn-16k-96-x1-db": replace(_SEGMENT_NEXT, epochs=5, start="musicnn-12k-96-x1-db"),
+    "msd-musicnn-12k-96-x1-db": replace(_MSD, segments=True, epochs=16, start="root-musicnn-long"),
 }
 """The recipe of each model, after that of the one whose weights it begins with.
 
