@@ -1,11 +1,9 @@
 """The best model that is fast enough on this machine, whose speed is measured once and remembered."""
 
 import json
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from autotag import machine, places
 from autotag.errors import BudgetError
@@ -93,9 +91,8 @@ def speeds(entries: Sequence[Entry], again: bool = False) -> dict[str, float]:
 
 
 def _measured(entries: Sequence[Entry]) -> dict[str, float]:
-    from autotag.bench import clip, measure, spread
+    from autotag.bench import clip_ms
     from autotag.cores import usable_cores
 
-    with tempfile.TemporaryDirectory() as folder:
-        costs = measure([clip(Path(folder))], entries, ROUNDS, [usable_cores()])
-    return {cost.entry.sha256: spread(cost.ms("mel", "model")).median for cost in costs}
+    found = clip_ms(entries, ROUNDS, usable_cores(), "mel", "model")
+    return {entry.sha256: ms for entry, ms in zip(entries, found, strict=True)}

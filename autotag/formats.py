@@ -87,6 +87,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
+def as_unicode(text: str) -> str:
+    """The text with what is not Unicode in it, bytes of a file's name, as `\\udce9`."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def as_json(values: Any, indent: int | None = None) -> str:
     """Plain values as JSON."""
     text = json.dumps(values, ensure_ascii=False, indent=indent)

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from autotag import places
 from autotag.errors import LibraryError, LibraryNotFound
-from autotag.formats import flat
+from autotag.formats import as_unicode, flat
 from autotag.metadata import Metadata
 from autotag.result import Failure, Result
 from autotag.sinks import Stamp
@@ -264,9 +264,9 @@ class Library:
         row = flat(outcome.as_dict()) | {"path": path}
         row.pop("tags", None)
         if isinstance(outcome, Failure):
-            row["error_message"] = _printable(outcome.message)
+            row["error_message"] = as_unicode(outcome.message)
         else:
-            row["warnings"] = _printable("; ".join(outcome.warnings))
+            row["warnings"] = as_unicode("; ".join(outcome.warnings))
         self._db.execute("DELETE FROM tracks WHERE path = ?", (path,))
         marks = ", ".join("?" * len(row))
         sql = f"INSERT INTO tracks ({', '.join(row)}) VALUES ({marks})"
@@ -312,10 +312,6 @@ def _stored(path: str) -> str | bytes:
     except UnicodeEncodeError:  # a name that is not UTF-8, which SQLite refuses as text
         return os.fsencode(path)
     return path
-
-
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _identity(metadata: Metadata) -> dict[str, str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from autotag.errors import ExtraMissing, SinkError
-from autotag.formats import flat
+from autotag.formats import as_unicode, flat
 from autotag.result import Failure, Result
 from autotag.rows import Jsonl, Rows
 from autotag.sinks import Stamp, replacing
@@ -111,7 +111,7 @@ def write_embeddings(path: Path, tables: Iterable[Any]) -> int:
 def _column(values: Any) -> Any:
     """A field of a structured array: texts [n], numbers [n], or vectors [n, d]."""
     if values.dtype.kind == "U":
-        return pyarrow.array(map(_unicode, values.tolist()))
+        return pyarrow.array(map(as_unicode, values.tolist()))
     if values.ndim == 1:
         return pyarrow.array(values)
     return pyarrow.FixedSizeListArray.from_arrays(values.ravel(), values.shape[1])
@@ -136,12 +136,7 @@ def _read(path: Path, columns: Sequence[str]) -> Iterator[Any]:
 
 
 def _escaped(row: dict[str, Any]) -> dict[str, Any]:
-    return row | {name: _unicode(value) for name, value in row.items() if isinstance(value, str)}
-
-
-def _unicode(text: str) -> str:
-    """A text with what is not Unicode in it, bytes of a file's name, as `\\udce9`."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    return row | {name: as_unicode(value) for name, value in row.items() if isinstance(value, str)}
 
 
 def _unescaped(path: str) -> str:

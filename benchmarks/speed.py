@@ -20,12 +20,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from autotag.cores import ONE_THREAD
+
 HERE = Path(__file__).parent
 MODELS = {"x2": "vgg-12k-48-x2-db", "x10": "vgg-12k-48-x10-db"}
 ROUNDS = 10
-ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "1"
-)
+ALONE = ONE_THREAD | {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
 AUTOTAG = """
 from autotag import Tagger
@@ -119,7 +119,7 @@ def warm(programs: dict[str, tuple[str, str]]) -> dict[str, float]:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            env=os.environ | ONE_THREAD,
+            env=os.environ | ALONE,
         )
         for name, (python, code) in programs.items()
     }

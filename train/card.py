@@ -1,7 +1,6 @@
 """The card of a folder of models, from their manifest and from what is measured of them here."""
 
 import json
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from autotag.bench import clip, measure, spread
+from autotag.bench import clip_ms
 from autotag.config import DEFAULT
 from autotag.model import Model
 from autotag.registry import Entry, manifest
@@ -53,7 +52,7 @@ def card(models: Path, root: Path, audio: str | None, cache: Path) -> Path:
             for entry, figures in zip(new, _measure(new, root, audio, cache), strict=True):
                 measured[entry.metadata.name] = {"sha256": entry.sha256} | figures
             write(path, json.dumps(measured, indent=1))
-    for entry, milliseconds in zip(entries, _time(entries), strict=True):
+    for entry, milliseconds in zip(entries, clip_ms(entries, ROUNDS, 1, "model"), strict=True):
         measured[entry.metadata.name]["ms"] = round(milliseconds, 2)
     kept = {entry.metadata.name: measured[entry.metadata.name] for entry in entries}
     write(path, json.dumps(kept, indent=1) + "\n")
@@ -75,13 +74,6 @@ def _measure(entries: list[Entry], root: Path, audio: str | None, cache: Path) -
         rows = dataset.rows("test", usable)
         found |= other_excerpts(dataset, rows, clip_scores(model, power, rows))
     return [{"robustness": a, "sounds": b} for a, b in zip(disturbed, said, strict=True)]
-
-
-def _time(entries: list[Entry]) -> list[float]:
-    """Median milliseconds of each network for 29.1 s, on one thread."""
-    with tempfile.TemporaryDirectory() as folder:
-        costs = measure([clip(Path(folder))], entries, ROUNDS, [1])
-    return [spread(cost.ms("model")).median for cost in costs]
 
 
 def _scores(entries: list[Entry], measured: dict[str, Any]) -> str:

@@ -255,18 +255,6 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
             say(f"{config.name} seed {recipe.seed} {json.dumps(line)}")
 
     if rank == 0:
-        best = runs.best(run)
-        network.load_state_dict(best["model"])
-        held_out = np.concatenate([rows["valid"], rows["test"]])
-        scores = predict(network, power, held_out, config, device)
-        split = np.repeat(["valid", "test"], [len(rows["valid"]), len(rows["test"])])
-        np.savez_compressed(
-            run / "predictions.npz",
-            paths=np.array(dataset.paths)[held_out],
-            split=split,
-            truth=dataset.truth[held_out],
-            scores=scores,
-        )
         seconds = sum(line["seconds"] for line in history)
         macs, parameters = cost(config)
         outcome = {
@@ -277,12 +265,8 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
             "fingerprint": fingerprint,
             "undefined": undefined,
             "recipe": recipe.as_dict(),
-            "epoch": best["epoch"],
-            "valid_loss": history[best["epoch"] - 1]["valid_loss"],
-            "scores": {
-                name: evaluate(dataset.truth[rows[name]], dataset.target[rows[name]], scores[split == name])
-                for name in ("valid", "test")
-            },
+            "valid_loss": min(line["valid_loss"] for line in history),
+            **_outcome_of_best(network, run, power, rows, dataset, config, device),
             "gmac": round(macs / 1e9, 4),
             "parameters": parameters,
             "bytes_per_clip": bytes_per_clip(config),
@@ -290,10 +274,38 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
             "clips_per_second": round(recipe.epochs * len(clips) / seconds, 2),
             "device": describe(device) + (f", {ranks} of them" if ranks > 1 else ""),
             "peak_gmac_per_second": round(ranks * peak(device)),
-            "commit": best["commit"],
         }
         runs.write(run / "result.json", json.dumps(outcome, indent=1))
         (run / "last.pt").unlink()
+
+
+def _outcome_of_best(
+    network: nn.Module,
+    run: Path,
+    power: Array,
+    rows: dict[str, NDArray[np.intp]],
+    dataset: Dataset,
+    config: Config,
+    device: torch.device,
+) -> dict[str, Any]:
+    """Which epoch of the run is kept, and its scores on both splits; the predictions go into a file."""
+    best = runs.best(run)
+    network.load_state_dict(best["model"])
+    held_out = np.concatenate([rows["valid"], rows["test"]])
+    split = np.repeat(["valid", "test"], [len(rows["valid"]), len(rows["test"])])
+    scores = predict(network, power, held_out, config, device)
+    np.savez_compressed(
+        run / "predictions.npz",
+        paths=np.array(dataset.paths)[held_out],
+        split=split,
+        truth=dataset.truth[held_out],
+        scores=scores,
+    )
+    figures = {
+        name: evaluate(dataset.truth[rows[name]], dataset.target[rows[name]], scores[split == name])
+        for name in ("valid", "test")
+    }
+    return {"epoch": best["epoch"], "commit": best["commit"], "scores": figures}
 
 
 def _takes(dataset: Dataset, config: Config, cache: Path, recipe: Recipe) -> Clips:
