@@ -8,7 +8,8 @@ from typing import Any
 
 from autotag.choice import NAMES
 from autotag.errors import TagNotFound
-from autotag.library import INDEXED, Library, as_path
+from autotag.library import Library, as_path
+from autotag.schema import INDEXED
 
 
 @dataclass(frozen=True, slots=True)
