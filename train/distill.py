@@ -27,6 +27,7 @@ ROOTS = {
     "root-musicnn": "musicnn-12k-48-x1-db",
     "root-musicnn-96": "musicnn-12k-96-x1-db",
     "root-musicnn-long": "musicnn-12k-96-x1-db",
+    "root-musicnn-msd": "musicnn-12k-96-x1-db",
 }
 """Configurations that are trained for others to begin with, and not exported."""
 
@@ -67,7 +68,8 @@ FAMILY: dict[str, Recipe] = {
     "musicnn-12k-48-x1-db": replace(_SEGMENT_NEXT, epochs=3, start="root-musicnn"),
     "musicnn-16k-48-x1-db": replace(_SEGMENT_NEXT, epochs=3, start="musicnn-12k-48-x1-db"),
     "musicnn-16k-96-x1-db": replace(_SEGMENT_NEXT, epochs=5, start="musicnn-12k-96-x1-db"),
-    "msd-musicnn-12k-96-x1-db": replace(_MSD, segments=True, epochs=16, start="root-musicnn-long"),
+    "root-musicnn-msd": replace(_MSD, segments=True, epochs=16, start="root-musicnn-long"),
+    "msd-musicnn-12k-96-x1-db": replace(_MSD, rate=1e-3, segments=True, epochs=16, start="root-musicnn-msd"),
 }
 """The recipe of each model, after that of the one whose weights it begins with.
 
