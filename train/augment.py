@@ -51,7 +51,8 @@ def noise(power: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Put noise in place of one clip in sixteen: of any level and colour, and with no tag at all."""
     chosen = torch.nonzero(rand(len(power), device=power.device) < 1 / 16)[:, 0]
     made = power[chosen]
-    # The power of noise in a bin of the spectrum is exponential, in a band a mean of a few of those.
+    # The power of noise in a bin of the spectrum is exponential, in a band a mean of a few of those (of
+    # bins that a window correlates a little, so that it is less steady by a tenth to a third).
     basis = torch.from_numpy(mel_basis(RATES[0], power.shape[1])).to(power)
     bins = power.new_empty(len(made), basis.shape[1], power.shape[2]).exponential_()
     octaves = (1 + arange(basis.shape[1], device=power.device)).log2()

@@ -251,7 +251,7 @@ def distill(
     licence: LicenceWord = "not stated",
     audio: Audio = None,
     cache: Cache = Path("cache"),
-    work: Work = Path("runs"),
+    work: Work = Path("runs/distill"),
 ) -> None:
     """Train and export the family of models that comes with autotag; start it again to go on."""
     from train.distill import distill as run_distill

@@ -90,7 +90,7 @@ def distill(
     """Train and export the models of the family that match one of the patterns; start it again to go on.
 
     A model begins with the weights of its neighbour's run in `work`, or else of the neighbour as it is at
-    hand (`autotag.registry`).
+    hand (`autotag.registry`); roots are not at hand, so they are trained first.
 
     Raises:
         DataError, RunError: as `train.fit.fit` and `train.export.export` do, or a pattern matches none.
@@ -98,8 +98,12 @@ def distill(
     for pattern in only:
         if not any(fnmatchcase(name, pattern) for name in FAMILY):
             raise RunError(f"--only {pattern!r} matches none of the family: {', '.join(FAMILY)}")
+    wanted = {name for name in FAMILY if any(fnmatchcase(name, pattern) for pattern in only)}
+    for name in reversed(FAMILY):
+        if name in wanted and FAMILY[name].start in ROOTS:
+            wanted.add(str(FAMILY[name].start))
     for name, recipe in FAMILY.items():
-        if not any(fnmatchcase(name, pattern) for pattern in only):
+        if name not in wanted:
             continue
         run = work / name / f"seed-{recipe.seed}"
         dataset = read(root, recipe.labels, audio)

@@ -26,7 +26,10 @@ def evaluate_split(
             some of its clips have and others have not.
     """
     if model.metadata.tags != dataset.tags:
-        raise DataError(f"{dataset.root}: its tags are not those of the model {model.metadata.name}")
+        raise DataError(
+            f"{dataset.root}: the tags of its labels {dataset.origin['labels']!r} are not those of "
+            f"{model.metadata.name}, which are of {model.metadata.vocabulary!r}: see --labels"
+        )
     rows = dataset.rows(split, usable)
     if not len(rows):
         raise DataError(f"{dataset.root}: no clips in the split {split!r}")

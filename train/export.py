@@ -174,6 +174,8 @@ def best_runs(work: Path) -> list[Path]:
     chosen: dict[str, Path] = {}
     results = all_results(work)
     for run, outcome in results.items():
+        if not run.parent.name.endswith(outcome["config"]):
+            continue  # a root, see `train.distill`
         rival = chosen.setdefault(run.parent.name, run)
         if outcome["valid_loss"] < results[rival]["valid_loss"]:
             chosen[run.parent.name] = run
@@ -277,6 +279,7 @@ def publish(path: Path, models: Path) -> Path:
     metadata = Model(path).metadata
     target, listing = models / f"{metadata.name}.onnx", models / MANIFEST
     data = path.read_bytes()
+    models.mkdir(parents=True, exist_ok=True)
     with locked(
         models.parent / f"{models.name}.lock", f"{models}: another process adds a model: waiting for it"
     ):
@@ -286,7 +289,6 @@ def publish(path: Path, models: Path) -> Path:
             "bytes": len(data),
             "sha256": hashlib.sha256(data).hexdigest(),
         }
-        models.mkdir(parents=True, exist_ok=True)
         part = models / f"{metadata.name}.part"
         part.write_bytes(data)
         part.replace(target)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Collection
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Thread
 
@@ -70,8 +71,11 @@ def prepare(dataset: Dataset, configs: Collection[Config], cache: Path) -> dict[
     """
     excerpts = sorted({_excerpt(config) for config in configs}, key=lambda e: (e.sr, e.mels))
     folder = folder_of(dataset, cache)
-    with locked(folder / "lock", f"{folder}: another process fills this cache: waiting for it"):
+    with ExitStack() as held:
         try:
+            folder.mkdir(parents=True, exist_ok=True)
+            waiting = f"{folder}: another process fills this cache: waiting for it"
+            held.enter_context(locked(folder / "lock", waiting))
             opened = {excerpt: _open(dataset, excerpt, cache) for excerpt in excerpts}
         except OSError as error:
             raise DataError(
@@ -109,9 +113,7 @@ def summary(dataset: Dataset, configs: Collection[Config], states: dict[Config, 
                 usable &= ~found
     lines = list(dict.fromkeys(lines))  # once, not for every number of bands
     for split, listed in dataset.listed.items():
-        lines.append(
-            f"{split}: {listed} clips listed, {int(usable[dataset.split == split].sum())} to be used"
-        )
+        lines.append(f"{split}: {listed} clips listed, {len(dataset.rows(split, usable))} to be used")
     for name, size in {_resolution(config): bytes_per_clip(config) for config in configs}.items():
         lines.append(f"{name}: {size} bytes a clip, {size * int(usable.sum()) / 1e9:.3f} GB in all")
     return "\n".join(lines)

@@ -1,5 +1,6 @@
 """Train one configuration: a loop that reads top to bottom, resumes exactly, selects on validation."""
 
+import hashlib
 import json
 import math
 import os
@@ -128,6 +129,9 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
     device, rank, ranks = join(device_name)
     if recipe.batch % ranks or recipe.batch // ranks < 2:
         raise RunError(f"a batch of {recipe.batch} clips cannot be shared by {ranks} processes, 2 clips each")
+    start = run.parent.parent / recipe.start / run.name if recipe.start else None
+    if start and (start / "last.pt").exists():
+        raise RunError(f"{start}: not at its end, and {run} begins with its weights: train it first")
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     warnings.filterwarnings("ignore", "max_pool2d_with_indices_backward")  # our windows never overlap
@@ -155,6 +159,8 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
     rows = {split: dataset.rows(split, usable) for split in ("train", "valid", "test")}
     undefined = _check(dataset, rows)
     fingerprint = dataset.fingerprint(usable)
+    clips = _takes(dataset, config, cache, recipe)
+    aims = hashlib.sha256(clips.target.tobytes()).hexdigest()
     code = runs.commit()
 
     torch.manual_seed(recipe.seed)
@@ -165,7 +171,6 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
         bias.data.copy_(mean.logit())
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(network.parameters(), recipe.rate)
-    clips = _takes(dataset, config, cache, recipe)
     sampler: DistributedSampler[tuple[Tensor, Tensor]] = DistributedSampler(
         clips, ranks, rank, seed=1000 * recipe.seed
     )  # which adds the epoch
@@ -187,17 +192,17 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
     else:
         schedule = torch.optim.lr_scheduler.ConstantLR(optimizer, 1)
     history: list[dict[str, Any]] = []
-    if recipe.start is not None and not (run / "last.pt").exists():
-        inherit(network, runs.best(run.parent.parent / recipe.start / run.name)["model"])
+    if start and not (run / "last.pt").exists():
+        inherit(network, runs.best(start)["model"])
     if (run / "last.pt").exists():
         last = torch.load(run / "last.pt", map_location="cpu")
         network.load_state_dict(last["model"])
         optimizer.load_state_dict(last["optimizer"])
         schedule.load_state_dict(last["schedule"])
         history = last["history"]
-        if last["fingerprint"] != fingerprint:
+        if last["fingerprint"] != [fingerprint, aims]:
             raise RunError(f"{run}: the clips or labels of {dataset.root} have changed since it was begun")
-    _agree((fingerprint, len(history)), run, ranks)
+    _agree((fingerprint, aims, len(history)), run, ranks)
     model = DistributedDataParallel(network) if ranks > 1 else network
 
     for epoch in range(len(history), recipe.epochs):
@@ -209,6 +214,7 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
         losses = []
         for inputs, wanted in progress(loader, f"{config.name} epoch {epoch + 1}/{recipe.epochs}"):
             if len(inputs) == 1:  # a single clip has no variance for the batch norm of a 1x1 map
+                schedule.step()
                 continue
             inputs, wanted = inputs.to(device, non_blocking=True), wanted.to(device, non_blocking=True)
             if recipe.segments:
@@ -250,7 +256,7 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
                 )
             runs.write(run / "metrics.jsonl", "".join(json.dumps(past) + "\n" for past in history))
             state = {"model": network.state_dict(), "optimizer": optimizer.state_dict(), "history": history}
-            state |= {"schedule": schedule.state_dict(), "fingerprint": fingerprint}
+            state |= {"schedule": schedule.state_dict(), "fingerprint": [fingerprint, aims]}
             runs.save(run / "last.pt", state)
             say(f"{config.name} seed {recipe.seed} {json.dumps(line)}")
 
@@ -321,6 +327,11 @@ def _takes(dataset: Dataset, config: Config, cache: Path, recipe: Recipe) -> Cli
         powers.append(power)
         rows.append(take.rows("train", usable))
         targets.append(target[rows[-1]])
+        if np.isnan(targets[-1]).any():
+            raise RunError(
+                f"{dataset.root}: clips have come since its segments were labelled: "
+                f"'python -m train label --labels {dataset.origin['labels']} --speed {speed:g}' does it anew"
+            )
     return Clips(powers, rows, config.hop, targets)
 
 

@@ -12,7 +12,6 @@ from train.console import say
 @contextmanager
 def locked(path: Path, waiting: str) -> Iterator[None]:
     """Hold the lock at `path`, which ends with the process, kill -9 included; `waiting` is said."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
     try:
         lock.acquire(blocking=False)

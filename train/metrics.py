@@ -69,9 +69,10 @@ def by_group(tags: Sequence[str], per_tag: NDArray[np.float64]) -> dict[str, flo
 
 
 def evaluate(truth: Matrix, target: Matrix, scores: Matrix) -> dict[str, float]:
-    """Macro ROC AUC and PR AUC against the annotations, top-5 overlap and mean difference to the target.
+    """Macro ROC AUC and PR AUC against the annotations; to probabilities, top-5 overlap and mean difference.
 
     A tag without both positive and negative clips has no AUC: `tags` says how many went into the mean.
+    Annotations as the target have no five best tags.
 
     Raises:
         DataError: no tag has an AUC.
@@ -82,14 +83,16 @@ def evaluate(truth: Matrix, target: Matrix, scores: Matrix) -> dict[str, float]:
         raise DataError(
             f"none of {truth.shape[1]} tags has both positive and negative clips among {len(truth)}"
         )
-    return {
+    found = {
         "roc_auc": float(np.nanmean(per_tag)),
         "pr_auc": float(np.nanmean(pr_auc(truth, scores))),
-        "top5": top_overlap(target, scores),
-        "mean_abs_difference": float(np.abs(scores - target).mean()),
         "tags": int(np.isfinite(per_tag).sum()),
         "clips": len(truth),
     }
+    if not np.isin(target, (0, 1)).all():
+        found["top5"] = top_overlap(target, scores)
+        found["mean_abs_difference"] = float(np.abs(scores - target).mean())
+    return found
 
 
 def _per_tag(metric: Callable[[Matrix, Matrix], float], truth: Matrix, scores: Matrix) -> NDArray[np.float64]:

@@ -1,8 +1,6 @@
-"""What tags are worth after what real files go through: other encoders, levels, bands, another excerpt."""
+"""What tags are worth after what real files go through: other encoders, levels, bands."""
 
-import re
 import tempfile
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -78,12 +76,15 @@ CONDITIONS: dict[str, Callable[[Array, Path], Path]] = {
 """From samples at 44.1 kHz to a file that holds what became of them."""
 
 
-def robustness(models: list[Model], dataset: Dataset) -> list[dict[str, dict[str, float]]]:
+def robustness(
+    models: list[Model], dataset: Dataset, usable: NDArray[np.bool_]
+) -> list[dict[str, dict[str, float]]]:
     """ROC AUC and mean difference of each model, clip by clip against the labels of the undisturbed clip.
 
-    All models hear the same files: every third test clip as it is, and in each of `CONDITIONS`.
+    All models hear the same files: every third of the `usable` [clips] to test on as it is, and in each of
+    `CONDITIONS`.
     """
-    rows = dataset.rows("test", dataset.present)[::EVERY]
+    rows = dataset.rows("test", usable)[::EVERY]
     conditions = {"as it is": None, **CONDITIONS}
     scores: dict[str, list[list[Array]]] = {name: [] for name in conditions}
     with tempfile.TemporaryDirectory() as name:
@@ -98,29 +99,6 @@ def robustness(models: list[Model], dataset: Dataset) -> list[dict[str, dict[str
         {name: _metrics(dataset, rows, np.stack([clip[i] for clip in scores[name]])) for name in conditions}
         for i in range(len(models))
     ]
-
-
-def other_excerpts(dataset: Dataset, rows: NDArray[np.intp], scores: Array) -> dict[str, dict[str, float]]:
-    """The scores of one excerpt against the labels of another of the same track, where there are several.
-
-    Args:
-        rows: clips, and
-        scores: theirs, [rows, tags].
-
-    Returns:
-        the metrics of the scores, and those of the label source's own probabilities.
-    """
-    tracks: dict[str, list[int]] = defaultdict(list)
-    for i, row in enumerate(rows):
-        tracks[re.sub(r"-\d+-\d+\.\w+$", "", dataset.paths[row])].append(i)
-    pairs = [(a, b) for found in tracks.values() for a in found for b in found if a != b]
-    if not pairs:
-        return {}
-    heard, labelled = np.array(pairs).T
-    return {
-        "another excerpt": _metrics(dataset, rows[labelled], scores[heard]),
-        "another excerpt, label source": _metrics(dataset, rows[labelled], dataset.target[rows[heard]]),
-    }
 
 
 def _metrics(dataset: Dataset, rows: NDArray[np.intp], scores: Array) -> dict[str, float]:

@@ -29,8 +29,12 @@ def alone(run: Path, wait: bool = False) -> Iterator[None]:
 
     Raises:
         RunBusy: another process is at it.
+        RunError: the folder cannot be made.
     """
-    run.mkdir(parents=True, exist_ok=True)
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{run}: cannot be made: {error.strerror}: --work names another folder") from error
     if os.environ.get("RANK", "0") != "0":
         yield
         return
@@ -94,7 +98,7 @@ def best(run: Path) -> dict[str, Any]:
         found: dict[str, Any] = torch.load(run / "best.pt", map_location="cpu")
         return found
     except FileNotFoundError as error:
-        raise RunError(f"{run}: no weights there yet: 'python -m train fit' makes them") from error
+        raise RunError(f"{run}: no weights there yet: training makes them") from error
 
 
 def all_results(work: Path) -> dict[Path, dict[str, Any]]:
@@ -110,17 +114,31 @@ def all_results(work: Path) -> dict[Path, dict[str, Any]]:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file at once or not at all."""
-    part = path.with_suffix(".part")
-    part.write_text(text, "utf-8")
-    part.replace(path)
+    """Write a file at once or not at all.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    with _part(path) as part:
+        part.write_text(text, "utf-8")
 
 
 def save(path: Path, state: dict[str, Any]) -> None:
-    """`torch.save`, at once or not at all."""
+    """`torch.save`, likewise."""
+    with _part(path) as part:
+        torch.save(state, part)
+
+
+@contextmanager
+def _part(path: Path) -> Iterator[Path]:
     part = path.with_suffix(".part")
-    torch.save(state, part)
-    part.replace(path)
+    try:
+        yield part
+        part.replace(path)
+    except (OSError, RuntimeError) as error:  # torch has the latter for a full disk
+        part.unlink(missing_ok=True)
+        why = str(error).splitlines()[0]
+        raise RunError(f"{path}: cannot be written: {why}: start again when there is space for it") from error
 
 
 def commit() -> str:

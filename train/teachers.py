@@ -59,8 +59,8 @@ def segment_labels(dataset: Dataset, cache: Path) -> NDArray[np.float32]:
     path = _path(dataset, cache)
     if not path.exists():
         raise RunError(
-            f"{path}: no labels of segments for {dataset.root}: "
-            f"'python -m train label --speed {dataset.speed:g}' makes them"
+            f"{path}: no labels of segments for {dataset.root}: 'python -m train label "
+            f"--labels {dataset.origin['labels']} --speed {dataset.speed:g}' makes them"
         )
     labels: NDArray[np.float32] = np.load(path)
     return labels

@@ -1,7 +1,9 @@
 """Labels of segments, networks that begin with the weights of others, and the family, on real audio."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -13,13 +15,14 @@ from autotag.config import Config
 from autotag.mel import compress
 from autotag.registry import find, manifest
 from train import distill
+from train import fit as fit_module
 from train.architectures import build
 from train.datasets import msd, read
 from train.distill import FAMILY
 from train.errors import DataError, RunError
-from train.export import Words
+from train.export import Words, best_runs
 from train.features import mel_power
-from train.fit import RECIPES, _takes, inherit
+from train.fit import RECIPES, _takes, fit, inherit
 from train.runs import best
 from train.teachers import HEARD, PATCHES, label, labelled_segments, segment_labels
 
@@ -103,7 +106,7 @@ def test_musicnn_answers_a_broad_spectrum_as_its_neighbour_does(source_bands: in
 def test_clips_at_three_speeds_are_three_clips(data: Path, cache: Path, tmp_path: Path) -> None:
     dataset, config = read(data, "soft"), Config(hop=10)
     recipe = replace(RECIPES["soft"], speeds=(1.0, 1.12))
-    with pytest.raises(RunError, match=r"'python -m train label --speed 1\.12' makes them"):
+    with pytest.raises(RunError, match=r"'python -m train label --labels soft --speed 1\.12' makes them"):
         _takes(dataset, config, tmp_path, recipe)
     quick = replace(dataset, speed=1.12)
     label(quick, [teacher(tmp_path / "teacher.onnx", 0.1)], cache)
@@ -116,6 +119,31 @@ def test_clips_at_three_speeds_are_three_clips(data: Path, cache: Path, tmp_path
     np.testing.assert_array_equal(mel[1], mel_power(quick, config, cache)[0][rows[2]][:, ::10])
     (patches,) = _takes(dataset, config, cache, replace(recipe, segments=True, speeds=(1.12,))).target[2:3]
     np.testing.assert_array_equal(patches, segment_labels(quick, cache)[rows[2]])
+
+
+def test_labels_that_change_under_a_run_are_found(data: Path, tmp_path: Path) -> None:
+    dataset, config, cache, run = read(data, "soft"), Config(hop=10), tmp_path / "cache", tmp_path / "run"
+    recipe = replace(RECIPES["soft"], speeds=(1.0, 1.12), epochs=2)
+    quick = replace(dataset, speed=1.12)
+    path = label(quick, [teacher(tmp_path / "teacher.onnx", 0.1)], cache)
+    labels = np.load(path)
+    real = fit_module.predict
+
+    def interrupted(*arguments: Any) -> Any:
+        if (run / "last.pt").exists():
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(fit_module, "predict", interrupted)
+        fit(config, dataset, cache, run, recipe, "cpu")
+    np.save(path, 0.5 * labels)
+    with pytest.raises(RunError, match="have changed since it was begun"):
+        fit(config, dataset, cache, run, recipe, "cpu")
+    labels[np.flatnonzero(dataset.split == "train")[3]] = np.nan
+    np.save(path, labels)
+    with pytest.raises(RunError, match=r"clips have come since .* label --labels soft --speed 1\.12"):
+        fit(config, dataset, cache, run, recipe, "cpu")
 
 
 def test_the_family_is_trained_and_exported_and_not_again(
@@ -135,8 +163,8 @@ def test_the_family_is_trained_and_exported_and_not_again(
     def run(*only: str) -> None:
         distill.distill(data, list(only), None, cache, work, models, Words(), "cpu")
 
-    with pytest.raises(RunError, match=r"root-x10.seed-0: no weights there yet"):
-        run("vgg-12k-48-*")
+    run("vgg-12k-48-*")
+    assert (work / "root-x10" / "seed-0" / "result.json").exists(), "what it begins with is not at hand"
     run("*")
     entries = {entry.metadata.name: entry for entry in manifest(models)}
     assert set(entries) == {*family} - {"root-x10"}
@@ -153,6 +181,13 @@ def test_the_family_is_trained_and_exported_and_not_again(
     monkeypatch.setenv("AUTOTAG_MODELS", str(models))
     assert find("msd-vgg-12k-48-x10-db").path == models / "msd-vgg-12k-48-x10-db.onnx"
 
+    assert [run.parent.name for run in best_runs(work)] == [*sorted({*family} - {"root-x10"})]
+
+    (work / "vgg-12k-48-x10-db" / "seed-0" / "last.pt").touch()
+    shutil.rmtree(work / "msd-vgg-12k-48-x10-db")
+    with pytest.raises(RunError, match=r"vgg-12k-48-x10-db.seed-0: not at its end"):
+        run("msd-*")
+
     work = tmp_path / "elsewhere"  # where the neighbour has no run, it is at hand as a model
     run("msd-*")
     assert best(work / "vgg-12k-48-x10-db" / "seed-0")["epoch"] == 0
@@ -165,7 +200,7 @@ def test_a_pattern_that_matches_nothing(data: Path, cache: Path, tmp_path: Path)
 
 
 def test_labels_of_segments_have_to_be_made_first(data: Path, tmp_path: Path) -> None:
-    wanted = r"no labels of segments .* 'python -m train label --speed 1' makes them"
+    wanted = r"no labels of segments .* 'python -m train label --labels soft --speed 1' makes them"
     with pytest.raises(RunError, match=wanted):
         segment_labels(read(data, "soft"), tmp_path)
 

@@ -67,6 +67,7 @@ def test_tracks_without_audio_are_counted_and_listed(msd: Path, tmp_path: Path) 
         ),
         ("valid_x_filename.txt", "3/9/3974574.npy", "1 lines for 4 tracks"),
         ("valid_y.npy", "nonsense", "valid_y.npy: not an array"),
+        ("valid_y.npy", "", "valid_y.npy: not an array"),
         ("valid_y.npy", np.full((4, 50), 2), "row 0, tag 'rock': annotations must be 0 or 1, not 2"),
         ("valid_y.npy", None, "valid_y.npy: no such file: it is part of the published split"),
         ("test_x_msd_id.txt", None, "test_x_msd_id.txt: no such file"),
@@ -102,7 +103,7 @@ def test_a_template_that_cannot_be_filled_in(msd: Path, template: str) -> None:
 
 
 def test_soft_labels_are_not_to_be_had(msd: Path) -> None:
-    with pytest.raises(DataError, match="--labels soft: the Million Song Dataset has annotations only"):
+    with pytest.raises(DataError, match="has annotations only, not the labels 'soft'"):
         read(msd, "soft")
 
 
@@ -138,3 +139,6 @@ def test_what_remains_of_two_lists_is_cut_as_in_the_study(msd: Path, cache: Path
     assert dataset.rows("train", usable).tolist() == [0, 1, 3, 4, 5, 6]
     assert dataset.rows("valid", usable).tolist() == [7, 8, 9, 10, 11]
     assert dataset.rows("test", usable).tolist() == [12, 13, 14, 15]
+    usable[:6] = False  # with part of the audio, the lists are what they are
+    assert dataset.rows("train", usable).tolist() == [6, 7]
+    assert dataset.rows("valid", usable).tolist() == [8, 9, 10, 11]

@@ -54,6 +54,15 @@ def _edit(path: Path, old: str, new: str) -> None:
         ("annotations_final.csv", '"0"\t"1"', '"0"\t"yes"', "clip 0, tag 'guitar': 'yes' is not a number"),
         ("annotations_final.csv", '"0"\t"1"', '"0"\t"0.5"', "'guitar': annotations must be 0 or 1, not 0.5"),
         ("annotations_final.csv", "0/clip-0.mp3", "x/clip-0.mp3", "'x/clip-0.mp3' does not lie in one of"),
+        ("annotations_final.csv", '"0"\t', '"0"\t"0"\t', "line 2 has more values than there are columns"),
+        ("annotations_final.csv", '\n"1"\t', '\n"0"\t', "clip 0 has 2 rows"),
+        (
+            "annotations_final.csv",
+            "0/clip-0.mp3",
+            "1/clip-1.mp3",
+            "2 clips are said to lie in '1/clip-1.mp3'",
+        ),
+        ("soft_labels.csv", '"harp"', '"harp"\t"harp"', "two columns are named 'harp'"),
         ("soft_labels.csv", "\n23\t", "\n99\t", "1 annotated clips have no row, for example '23'"),
     ],
 )

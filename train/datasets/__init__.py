@@ -6,15 +6,12 @@ from train.datasets import msd, mtat
 from train.datasets.dataset import Dataset
 from train.errors import DataError
 
-LABELS = ("annotations", *mtat.SOFT)
-"""What training can aim at."""
-
 
 def read(root: str | Path, labels: str = "annotations", audio: str | None = None) -> Dataset:
     """Read the data set in the folder `root`: MagnaTagATune's layout or the Million Song Dataset's.
 
     Args:
-        labels: what training aims at, one of `LABELS`.
+        labels: what training aims at: `"annotations"`, `"soft"` or `"soft-msd"`.
         audio: where a clip lies in `root`, a template of its `{id}` and `{path}`; see the two readers.
 
     Raises:

@@ -29,7 +29,7 @@ class Dataset:
         tags: the names of the columns of `truth` and `target`.
         rule: what decides the split, as a model's metadata tells it.
         cut: so many usable clips of the first two splits are to train on and the rest to validate on, as the
-            study did with the Million Song Dataset; by default each split is as listed.
+            study did with the Million Song Dataset; by default, and if there are no more, as listed.
         repeat: whether a clip of less than 29.1 s is repeated to fill them, or left out.
         speed: how fast the clips are played, which changes their pitch too.
         notes: what else a user should know of it.
@@ -82,6 +82,8 @@ class Dataset:
         if self.cut is None or split == "test":
             return np.flatnonzero(usable & (self.split == split))
         pool = np.flatnonzero(usable & (self.split != "test"))
+        if len(pool) <= self.cut:  # but part of the data set is here
+            return np.flatnonzero(usable & (self.split == split))
         return pool[: self.cut] if split == "train" else pool[self.cut :]
 
     def fingerprint(self, usable: NDArray[np.bool_]) -> str:

@@ -50,7 +50,7 @@ def read(root: Path, labels: str, audio: str) -> Dataset:
             `"annotations"` are asked for.
     """
     if labels != "annotations":
-        raise DataError(f"{root}: --labels {labels}: the Million Song Dataset has annotations only")
+        raise DataError(f"{root}: the Million Song Dataset has annotations only, not the labels {labels!r}")
     tracks: list[str] = []
     paths: list[str] = []
     matrices = []
@@ -91,6 +91,8 @@ def _lines(path: Path, pattern: str, example: str) -> list[str]:
         lines = path.read_text("utf-8").split()
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file: it is part of the published split") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not a list in UTF-8: {error}") from error
     for number, line in enumerate(lines, 1):
         if not re.fullmatch(pattern, line):
             raise DataError(f"{path}: line {number}: {line!r} is not of the form {example}")
@@ -102,8 +104,10 @@ def _matrix(path: Path, clips: int) -> NDArray[np.float32]:
         matrix: NDArray[np.generic] = np.load(path)
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file: it is part of the published split") from error
-    except ValueError as error:
+    except (ValueError, EOFError) as error:
         raise DataError(f"{path}: not an array of NumPy: {error}") from error
+    if not isinstance(matrix, np.ndarray):
+        raise DataError(f"{path}: several arrays, where one is wanted")
     if matrix.shape != (clips, len(TAGS)):
         raise DataError(f"{path}: labels of shape {matrix.shape}, where {(clips, len(TAGS))} are listed")
     if not np.isin(matrix, (0, 1)).all():

@@ -6,6 +6,7 @@ A data set of the same layout may add probabilities: `soft_labels.csv` of the sa
 """
 
 import csv
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def read(root: Path, labels: str, audio: str) -> Dataset:
         DataError: a file is missing, or a row or column of it is not what it should be.
     """
     rows = _rows(root / INDEX)
-    columns = [column for column in rows[0] if column not in ("clip_id", "mp3_path", None)]
+    columns = [column for column in rows[0] if column not in ("clip_id", "mp3_path")]
     annotations = _matrix(root / INDEX, rows, columns)
     if not np.isin(annotations, (0, 1)).all():
         i, j = np.argwhere(~np.isin(annotations, (0, 1)))[0]
@@ -88,6 +89,9 @@ def read(root: Path, labels: str, audio: str) -> Dataset:
             f"not {TAGS[where]!r}; MagnaTagATune's 50 are used"
         )
     paths = tuple(fill_in(audio, root, id=row["clip_id"], path=row["mp3_path"]) for row in rows)
+    place, count = Counter(paths).most_common(1)[0]
+    if count > 1:
+        raise DataError(f"{root}: {count} clips are said to lie in {place!r}: see --audio")
     return Dataset(
         "mtat",
         "mtat" if tags is TAGS else "msd",
@@ -116,10 +120,11 @@ def top_tags(columns: list[str], annotations: NDArray[np.float32], top: int = 50
 
 def _rows(path: Path, tags: Sequence[str] = TAGS) -> list[dict[str, str]]:
     if not path.is_file():
-        raise DataError(f"{path}: no such file: --labels annotations does without it")
+        raise DataError(f"{path}: no such file: it holds the labels that were asked for")
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file, delimiter="\t"))
+            reader = csv.DictReader(file, delimiter="\t")
+            rows = list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: not a table in UTF-8: {error}") from error
     if not rows:
@@ -130,10 +135,18 @@ def _rows(path: Path, tags: Sequence[str] = TAGS) -> list[dict[str, str]]:
         raise DataError(
             f"{path}: {len(missing)} columns are missing, for example {missing[0]!r} (tab separated?)"
         )
+    names = Counter(reader.fieldnames)
+    if len(names) < len(reader.fieldnames or ()):
+        raise DataError(f"{path}: two columns are named {names.most_common(1)[0][0]!r}")
     for line, row in enumerate(rows, 2):
-        short = [column for column in rows[0] if row[column] is None]
+        if None in row:
+            raise DataError(f"{path}: line {line} has more values than there are columns")
+        short = [column for column in row if row[column] is None]
         if short:
             raise DataError(f"{path}: line {line} has no value for {short[0]!r}")
+    clip, count = Counter(row["clip_id"] for row in rows).most_common(1)[0]
+    if count > 1:
+        raise DataError(f"{path}: clip {clip} has {count} rows")
     return rows
 
 
