@@ -320,18 +320,18 @@ def _takes(dataset: Dataset, config: Config, cache: Path, recipe: Recipe) -> Cli
     for speed in recipe.speeds:
         take = replace(dataset, speed=speed)
         power, usable = mel_power(take, config, cache)
-        target = take.target
+        train, target = take.rows("train", usable), take.target
         if recipe.segments or speed != 1:
             labels = segment_labels(take, cache)
+            if np.isnan(labels[train]).any():
+                raise RunError(
+                    f"{dataset.root}: clips have come since its segments were labelled: 'python -m train "
+                    f"label --labels {dataset.origin['labels']} --speed {speed:g}' does it anew"
+                )
             target = labels if recipe.segments else labels.mean(axis=1)
         powers.append(power)
-        rows.append(take.rows("train", usable))
-        targets.append(target[rows[-1]])
-        if np.isnan(targets[-1]).any():
-            raise RunError(
-                f"{dataset.root}: clips have come since its segments were labelled: "
-                f"'python -m train label --labels {dataset.origin['labels']} --speed {speed:g}' does it anew"
-            )
+        rows.append(train)
+        targets.append(target[train])
     return Clips(powers, rows, config.hop, targets)
 
 
