@@ -58,7 +58,7 @@ FAMILY: dict[str, Recipe] = {
     "root-96": replace(_NEXT, epochs=2, start="vgg-12k-48-x2-db"),
     "root-96-long": replace(_NEXT, rate=1e-3, epochs=1, start="root-96"),
     "vgg-12k-96-x2-db": replace(_NEXT, epochs=3, start="root-96-long"),
-    "vgg-12k-96-x1-db": replace(_NEXT, epochs=2, start="vgg-12k-96-x2-db"),
+    "vgg-12k-96-x1-db": replace(_NEXT, epochs=1, start="root-96-long"),
     "msd-vgg-12k-48-x10-db": replace(_MSD, epochs=16, start="vgg-12k-48-x10-db"),
     "msd-vgg-12k-48-x2-db": replace(_MSD, epochs=14, start="vgg-12k-48-x2-db"),
     "root-musicnn": replace(_SEGMENT, epochs=60),
