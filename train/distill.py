@@ -27,6 +27,7 @@ ROOTS = {
     "root-musicnn": "musicnn-12k-48-x1-db",
     "root-musicnn-96": "musicnn-12k-96-x1-db",
     "root-musicnn-long": "musicnn-12k-96-x1-db",
+    "root-musicnn-longer": "musicnn-12k-96-x1-db",
     "root-musicnn-msd": "musicnn-12k-96-x1-db",
 }
 """Configurations that are trained for others to begin with, and not exported."""
@@ -40,6 +41,7 @@ SEEN = 128
 _SEGMENT = replace(RECIPES["soft"], segments=True, prior=True)
 _NEXT = replace(RECIPES["soft"], rate=5e-4, speeds=SPEEDS)
 _SEGMENT_NEXT = replace(_NEXT, segments=True)
+_CLEAN = replace(_SEGMENT_NEXT, augment=("roll", "gain", "tilt", "noise"))
 _MSD = replace(RECIPES["soft"], rate=5e-4, labels="soft-msd")
 
 FAMILY: dict[str, Recipe] = {
@@ -64,10 +66,11 @@ FAMILY: dict[str, Recipe] = {
     "root-musicnn": replace(_SEGMENT, epochs=60),
     "root-musicnn-96": replace(_SEGMENT_NEXT, rate=1e-3, epochs=5, start="root-musicnn"),
     "root-musicnn-long": replace(_SEGMENT_NEXT, rate=1e-3, epochs=8, start="root-musicnn-96"),
-    "musicnn-12k-96-x1-db": replace(_SEGMENT_NEXT, rate=1e-3, epochs=12, start="root-musicnn-long"),
+    "root-musicnn-longer": replace(_SEGMENT_NEXT, rate=1e-3, epochs=12, start="root-musicnn-long"),
+    "musicnn-12k-96-x1-db": replace(_CLEAN, epochs=4, start="root-musicnn-longer"),
     "musicnn-12k-48-x1-db": replace(_SEGMENT_NEXT, epochs=3, start="root-musicnn"),
     "musicnn-16k-48-x1-db": replace(_SEGMENT_NEXT, epochs=3, start="musicnn-12k-48-x1-db"),
-    "musicnn-16k-96-x1-db": replace(_SEGMENT_NEXT, epochs=5, start="musicnn-12k-96-x1-db"),
+    "musicnn-16k-96-x1-db": replace(_CLEAN, epochs=5, start="root-musicnn-longer"),
     "root-musicnn-msd": replace(_MSD, segments=True, epochs=16, start="root-musicnn-long"),
     "msd-musicnn-12k-96-x1-db": replace(_MSD, rate=1e-3, segments=True, epochs=16, start="root-musicnn-msd"),
 }
