@@ -23,7 +23,7 @@ from autotag.model import Model
 from autotag.registry import MANIFEST, manifest
 from autotag.segments import segments
 from train.architectures import build
-from train.architectures.musicnn import MUSICNN, pool_early
+from train.architectures.musicnn import MUSICNN, pool_early, silence_dead
 from train.architectures.vgg import VGG
 from train.calibration import reliability, thresholds
 from train.console import say
@@ -145,7 +145,7 @@ def export(run: Path, dataset: Dataset, cache: Path, models: Path, words: Words)
         seen = torch.from_numpy(training_segments(dataset, metadata.config, cache, FACTORISATION))
         network = factorise(network, seen[:, None])
     elif isinstance(network, MUSICNN):
-        network = pool_early(network)
+        network = pool_early(silence_dead(network))
     to_onnx(network, metadata.config, int8)
     quantize(int8, int8, excerpts)
     describe(int8, replace(metadata, precision="int8"))

@@ -6,7 +6,7 @@ from torch import nn
 
 from autotag.config import GRID, Config
 from train.architectures import cost
-from train.architectures.musicnn import MUSICNN, pool_early
+from train.architectures.musicnn import MUSICNN, pool_early, silence_dead
 from train.architectures.vgg import VGG
 
 CONFIGS = [config for config in GRID if config.arch == "vgg"]
@@ -73,6 +73,26 @@ def test_pooling_before_the_batch_norm_is_pooling_after_it() -> None:
         torch.testing.assert_close(early(mel)[0], expected)
     assert seen[3:] == [1, 1, 1]
     assert min(seen[:3]) > 1
+
+
+def test_a_filter_that_was_dead_in_training_stays_silent() -> None:
+    torch.manual_seed(0)
+    network = MUSICNN(Config("musicnn", mels=48, hop=1))
+    mel = torch.randn(8, 1, 48, 140)
+    with torch.no_grad():
+        network(mel)
+        convolution, _, norm = network.first.children()
+        bias = convolution.get_parameter("bias")
+        bias[3] = -100.0
+        norm.get_buffer("running_mean")[3] = norm.get_buffer("running_var")[3] = 0.0
+        quiet = silence_dead(network.eval())
+        torch.testing.assert_close(quiet(mel)[0], network(mel)[0])
+        bias[3] = 100.0
+        loud = network.first(torch.randn(1, 1024, 20))
+        assert loud[0, 3].max() > 1e4
+        assert (
+            silence_dead(network).first(torch.randn(1, 1024, 20))[0, 3] == norm.get_parameter("bias")[3]
+        ).all()
 
 
 @pytest.mark.parametrize(

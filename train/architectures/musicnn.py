@@ -67,14 +67,27 @@ class MUSICNN(nn.Module):
 def pool_early(network: MUSICNN) -> MUSICNN:
     """The same trained network, pooling its vertical filters over the bands before ReLU and batch norm.
 
-    ReLU is monotonic, and so is a batch norm whose scales are positive, as they nearly always are: the
+    ReLU is monotonic, and so is a batch norm whose scales are not negative, as they hardly ever are: the
     outputs are the same, and INT8 takes 0.7 of the time. A layer with a negative scale stays as it is.
     """
     network = copy.deepcopy(network).eval()
     for layer in network.timbre:
         convolution, _, norm = layer.children()
-        if (norm.get_parameter("weight") > 0).all():
+        if (norm.get_parameter("weight") >= 0).all():
             convolution.register_forward_hook(lambda *call: max_pool2d(call[2], (call[2].shape[2], 1)))
+    return network
+
+
+def silence_dead(network: MUSICNN) -> MUSICNN:
+    """The same trained network, without the answers of filters that were dead in training.
+
+    Their batch norms have next to no variance, so that a sound that wakes one of them is amplified several
+    hundred times, and in INT8 decides on the scale of all others.
+    """
+    network = copy.deepcopy(network)
+    for norm in network.modules():
+        if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
+            norm.weight.data[norm.get_buffer("running_var") < norm.eps] = 0
     return network
 
 
