@@ -28,6 +28,7 @@ ROOTS = {
     "root-musicnn-long": "musicnn-12k-96-x1-db",
     "root-musicnn-longer": "musicnn-12k-96-x1-db",
     "root-musicnn-msd": "musicnn-12k-96-x1-db",
+    "root-musicnn-msd-long": "musicnn-12k-96-x1-db",
 }
 """Configurations that are trained for others to begin with, and not exported."""
 
@@ -40,7 +41,7 @@ SEEN = 128
 _SEGMENT = replace(RECIPES["soft"], segments=True, prior=True)
 _NEXT = replace(RECIPES["soft"], rate=5e-4, speeds=SPEEDS)
 _SEGMENT_NEXT = replace(_NEXT, segments=True)
-_CLEAN = replace(_SEGMENT_NEXT, augment=("roll", "gain", "tilt", "noise"))
+_CLEAN = replace(_SEGMENT_NEXT, augment=("roll", "gain", "tilt", "noise"))  # not mixed
 _MSD = replace(RECIPES["soft"], rate=5e-4, labels="soft-msd")
 
 FAMILY: dict[str, Recipe] = {
@@ -70,7 +71,10 @@ FAMILY: dict[str, Recipe] = {
     "musicnn-16k-48-x1-db": replace(_SEGMENT_NEXT, epochs=3, start="musicnn-12k-48-x1-db"),
     "musicnn-16k-96-x1-db": replace(_CLEAN, epochs=5, start="root-musicnn-longer"),
     "root-musicnn-msd": replace(_MSD, segments=True, epochs=16, start="root-musicnn-long"),
-    "msd-musicnn-12k-96-x1-db": replace(_MSD, rate=1e-3, segments=True, epochs=16, start="root-musicnn-msd"),
+    "root-musicnn-msd-long": replace(_MSD, rate=1e-3, segments=True, epochs=16, start="root-musicnn-msd"),
+    "msd-musicnn-12k-96-x1-db": replace(
+        _CLEAN, labels="soft-msd", speeds=(1.0,), epochs=4, start="root-musicnn-msd-long"
+    ),
 }
 """The recipe of each model, after that of the one whose weights it begins with.
 
