@@ -15,7 +15,7 @@ from train.errors import RunError
 from train.export import Words, export, is_published, training_segments
 from train.fit import RECIPES, Recipe, fit
 from train.restore import restore
-from train.runs import alone, save
+from train.runs import alone, result, save
 
 ROOTS = {
     "root-x10": "vgg-12k-48-x10-db",
@@ -104,9 +104,10 @@ def distill(
         if not any(fnmatchcase(name, pattern) for name in FAMILY):
             raise RunError(f"--only {pattern!r} matches none of the family: {', '.join(FAMILY)}")
     wanted = {name for name in FAMILY if any(fnmatchcase(name, pattern) for pattern in only)}
-    for name in reversed(FAMILY):
-        if name in wanted and FAMILY[name].start in ROOTS:
-            wanted.add(str(FAMILY[name].start))
+    for name, recipe in reversed(FAMILY.items()):
+        trained = result(work / name / f"seed-{recipe.seed}")
+        if name in wanted and recipe.start in ROOTS and not trained:
+            wanted.add(recipe.start)
     for name, recipe in FAMILY.items():
         if name not in wanted:
             continue
