@@ -195,13 +195,13 @@ def _open(path: Path) -> Source:
     try:
         with path.open("rb") as file:
             start = file.read(12)
-            head = _head(file)
+            offset, head = _head(file)
     except OSError as error:
         raise UnreadableAudio(f"{path}: cannot be read: {error.strerror}") from error
     if not start:
         raise EmptyAudio(f"{path}: the file is empty (0 bytes)")
     try:
-        return Libsndfile(path, head)
+        return Libsndfile(path, head, offset)
     except Refused as error:
         if foreign := ffmpeg.recognised(head):
             return ffmpeg.opened(path, foreign)
@@ -209,12 +209,15 @@ def _open(path: Path) -> Source:
         raise NotAudio(f"{path}: {what}: convert it, for example with ffmpeg") from error
 
 
-def _head(file: BinaryIO) -> bytes:
-    """The first 4 KiB of the file, or of what follows an ID3 tag."""
-    file.seek(0)
-    head = file.read(10)
-    tag = 0
-    if head[:3] == b"ID3" and len(head) == 10:  # its length stands there in 4 times 7 bits
-        tag = 10 + sum(byte << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
-    file.seek(tag)
-    return file.read(4096)
+def _head(file: BinaryIO) -> tuple[int, bytes]:
+    """Where in the file its audio begins, after ID3 tags and zeros, and the first 4 KiB of that."""
+    start = 0
+    while True:
+        file.seek(start)
+        head = file.read(4096)
+        if head[:3] == b"ID3" and len(head) >= 10:  # its length stands there in 4 times 7 bits
+            start += 10 + sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+        elif head and not head.strip(b"\0"):
+            start += len(head)
+        else:
+            return start, head

@@ -96,11 +96,16 @@ app.command()(report)
 def main() -> None:
     """Run the command line: exit code 1 if some file failed, 2 for a wrong request, 130 when interrupted."""
     os.environ.update(ONE_THREAD | os.environ)  # the front-end's products are too small to be shared out
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass  # closed by the caller: no other file may take its place
+    os.close(descriptor)
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115, PTH123
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115, PTH123
     quiet_decoders()
-    if sys.stdout is None:  # closed by the caller
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123
     sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
     try:
+        if "" in sys.argv:  # as a path it would be the current folder
+            raise AutotagError("an argument is empty: is a variable not set?")
         app()
     except AutotagError as error:
         typer.echo(f"error: {error}", err=True)

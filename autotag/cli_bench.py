@@ -22,13 +22,6 @@ def _counts(text: str) -> list[int]:
     return list(map(int, parts))
 
 
-def _plot(text: str) -> Path:
-    path = Path(text)
-    if path.suffix not in (".svg", ".png"):
-        raise typer.BadParameter(f"{text!r}: use a name that ends in .svg or .png")
-    return path
-
-
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -53,7 +46,10 @@ def bench(
     seconds: options.Seconds = None,
     rounds: Annotated[int, typer.Option(min=1, help="How often each model is timed.")] = 15,
     json_: Json = False,
-    plot: Annotated[Any, typer.Option(parser=_plot, metavar="FILE", help="Draw it, as .svg or .png.")] = None,
+    plot: Annotated[
+        Any,
+        typer.Option(parser=options.output(".svg", ".png"), metavar="FILE", help="Draw it, as .svg or .png."),
+    ] = None,
 ) -> None:
     """Time decoding, mel-spectrogram and network of every model, in turns, and a cold start of each."""
     if plot:

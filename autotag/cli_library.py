@@ -35,7 +35,12 @@ LibraryFile = Annotated[
 ]
 Limit = Annotated[int, typer.Option(min=1, help="How many tracks at most.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Playlist = Annotated[Path | None, typer.Option("--m3u", metavar="FILE", help="Write a playlist, M3U8.")]
+Playlist = Annotated[
+    Any,
+    typer.Option(
+        "--m3u", parser=options.output(".m3u8", ".m3u"), metavar="FILE", help="Write a playlist, M3U8."
+    ),
+]
 
 
 class Terms(TyperCommand):
@@ -74,14 +79,15 @@ def scan(
     counts: Counter[str] = Counter()
     with alone(path):
         stamps: dict[str, Stamp] = {}
+        seconds = None
         with suppress(LibraryNotFound), Library(path) as known:
-            stamps = known.stamps()
+            stamps, seconds = known.stamps(), known.seconds
             if not options.given(context, *Config.__slots__, "tags", "model"):
                 name = known.model
         todo = plan(stamps, folders, retry_failed)
-        asked = Asked(name, top=0, embed=True)
+        asked = Asked(name, top=0, seconds=seconds, embed=True)
         with (
-            Library(path, describe(name)) as opened,
+            Library(path, describe(name), seconds) as opened,
             closing(outcomes_of([*map(Path, todo.tag)], asked, jobs or usable_cores())) as outcomes,
         ):
             opened.rearrange(todo.moved, todo.deleted)
@@ -193,6 +199,8 @@ def _plain(track: "Found", score: str) -> dict[str, Any]:
 
 def _write_m3u(found: "list[Found]", path: Path) -> None:
     """An extended M3U8: UTF-8, a line of seconds and name and a line of the path for each track."""
+    from autotag.sinks import replacing
+
     lines = ["#EXTM3U"]
     written = 0
     for track in found:
@@ -204,7 +212,8 @@ def _write_m3u(found: "list[Found]", path: Path) -> None:
         file = track.path if not track.path.startswith("#") else f"./{track.path}"
         lines += [f"#EXTINF:{round(track.duration)},{Path(track.path).stem}", file]
         written += 1
-    path.write_text("\n".join([*lines, ""]), "utf-8", newline="\n")
+    with replacing(path) as part:
+        part.write_text("\n".join([*lines, ""]), "utf-8", newline="\n")
     typer.echo(f"{printable(str(path))}: {written} tracks")
 
 

@@ -1,7 +1,7 @@
 """The commands that show what the networks see and hear."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -26,25 +26,13 @@ NUMBERS = (".json", ".csv", ".npz")
 SOUNDS = (".flac", ".wav", ".mp3", ".ogg")
 
 
-def _file(*endings: str) -> Callable[[str], Path]:
-    """Parses the name of a file that can be written, with one of some endings."""
-
-    def parse(text: str) -> Path:
-        path = Path(text)
-        if path.suffix not in endings:
-            raise typer.BadParameter(f"{text!r}: use a name that ends in {' or '.join(endings)}")
-        if path.is_dir() or not path.parent.is_dir():
-            raise typer.BadParameter(
-                f"{text!r}: " + ("a folder" if path.is_dir() else "its folder is not there")
-            )
-        return path
-
-    return parse
-
-
 def _out(*endings: str) -> Any:
     return typer.Option(
-        "--out", "-o", parser=_file(*endings), metavar="FILE", help="To write: " + ", ".join(endings) + "."
+        "--out",
+        "-o",
+        parser=options.output(*endings),
+        metavar="FILE",
+        help="To write: " + ", ".join(endings) + ".",
     )
 
 

@@ -104,7 +104,8 @@ def tag(
     files = list(audio_files(named, include or (), exclude or (), shard))
     jobs = jobs or usable_cores()
     if compare:
-        options.refuse(context, "--compare keeps nothing", "out", "jobs")
+        options.refuse(context, "--compare keeps nothing", "out")
+        options.refuse(context, "--compare tags one file at a time, to time it", "jobs")
         failed = _compare(files, select(models, tags), asked, format)
     elif out:
         failed = _keep(files, asked, jobs, out, force, retry_failed)

@@ -137,7 +137,7 @@ def _real(path: str | Path) -> str:
 def _matches(name: str, patterns: Sequence[str]) -> bool:
     """Whether a path, or the name it ends with, matches some glob."""
     return any(
-        fnmatch(spelled(text), spelled(pattern))
+        fnmatch(spelled(text), spelled(pattern.rstrip("/")))
         for pattern in patterns
         for text in (name, os.path.basename(name))  # noqa: PTH119
         for spelled in (str, _lower_ending)

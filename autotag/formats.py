@@ -1,6 +1,7 @@
 """Print results on a stream, each as soon as it is there."""
 
 import csv
+import io
 import json
 import re
 from collections.abc import Callable, Iterable
@@ -41,10 +42,9 @@ def write_json(results: Results, stream: TextIO) -> None:
 
 def write_csv(results: Results, stream: TextIO) -> None:
     """A header and a row a file, with `COLUMNS`."""
-    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-    writer.writeheader()
+    stream.write(",".join(COLUMNS) + "\n")
     for result in results:
-        writer.writerow(as_row(result))
+        stream.write(as_csv(result))
         stream.flush()
 
 
@@ -97,6 +97,13 @@ def as_json(values: Any, indent: int | None = None) -> str:
     text = json.dumps(values, ensure_ascii=False, indent=indent)
     # A file name that is not UTF-8 holds lone surrogates, which only \\u escapes can carry.
     return json.dumps(values, indent=indent) if re.search("[\ud800-\udfff]", text) else text
+
+
+def as_csv(result: Result | Failure) -> str:
+    """The line of an outcome in a CSV."""
+    line = io.StringIO()
+    csv.DictWriter(line, COLUMNS).writerow(as_row(result))  # which quotes the breaks that end its lines
+    return line.getvalue().removesuffix("\r\n") + "\n"
 
 
 def as_row(result: Result | Failure) -> dict[str, Any]:

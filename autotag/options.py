@@ -1,5 +1,7 @@
 """Options that several commands share."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -49,6 +51,22 @@ def _seconds(text: str) -> float:
     if not 1 <= value < 1e9:
         raise typer.BadParameter(f"{text!r}: use a number of seconds from 1")
     return value
+
+
+def output(*endings: str) -> Callable[[str], Path]:
+    """Parses the name of a file that can be written, with one of some endings."""
+
+    def parse(text: str) -> Path:
+        path = Path(text)
+        if path.suffix not in endings:
+            raise typer.BadParameter(f"{text!r}: use a name that ends in {' or '.join(endings)}")
+        if path.is_dir() or not path.parent.is_dir():
+            raise typer.BadParameter(
+                f"{text!r}: " + ("a folder" if path.is_dir() else "its folder is not there")
+            )
+        return path
+
+    return parse
 
 
 Arch = Annotated[str, typer.Option(help=f"Architecture: {' or '.join(RESOLUTIONS)}.")]

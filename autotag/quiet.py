@@ -10,8 +10,6 @@ def quiet_decoders() -> None:
     libmpg123 writes its notes on odd MP3s straight to the descriptor, across progress bars; what is
     worth knowing about a file stands in its result's warnings. For programs, not for libraries.
     """
-    if sys.stderr is None:  # closed by the caller
-        return
     sys.stderr.flush()
     sys.stderr = os.fdopen(
         os.dup(2), "w", encoding=sys.stderr.encoding, errors="backslashreplace", buffering=1

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from autotag.errors import SinkError
-from autotag.formats import COLUMNS, as_json, as_row
+from autotag.formats import COLUMNS, as_csv, as_json
 from autotag.result import Failure, Result
 from autotag.sinks import Stamp, replacing
 
@@ -55,9 +55,7 @@ class Csv:
     HEADER = START = (",".join(COLUMNS) + "\n").encode()
 
     def row(self, outcome: Result | Failure) -> bytes:
-        text = io.StringIO()
-        csv.DictWriter(text, COLUMNS, lineterminator="\n").writerow(as_row(outcome))
-        return text.getvalue().encode("utf-8", "surrogateescape")
+        return as_csv(outcome).encode("utf-8", "surrogateescape")
 
     def split(self, lines: Iterable[bytes]) -> Iterator[bytes]:
         row = b""
@@ -142,7 +140,7 @@ class Rows:
                 break
             try:
                 name, stamp = kind.read(row)
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, csv.Error) as error:
                 raise SinkError(
                     f"{path}: what stands at byte {end} is no row of autotag's: mend it, or name another file"
                 ) from error

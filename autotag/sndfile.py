@@ -1,6 +1,7 @@
 """Audio files through libsndfile: WAV, FLAC, OGG, Opus, MP3, AIFF and its many others."""
 
 import os
+import re
 import shutil
 import sys
 import threading
@@ -30,16 +31,17 @@ class Libsndfile:
 
     Args:
         path: of a file that is there.
-        head: its first bytes, without an ID3 tag.
+        head: its first bytes, without ID3 tags, and
+        offset: where they stand.
 
     Raises:
         Refused: the format is not one of libsndfile's.
     """
 
-    def __init__(self, path: Path, head: bytes) -> None:
+    def __init__(self, path: Path, head: bytes, offset: int) -> None:
         try:
             if _is_mp3_of_unknown_length(head) and sys.platform != "win32":
-                self._file = _open_as_pipe(path)
+                self._file = _open_as_pipe(path, offset)
             else:
                 # On Windows soundfile wants text; elsewhere it would encode it, and refuse what is not UTF-8.
                 self._file = soundfile.SoundFile(str(path) if sys.platform == "win32" else os.fsencode(path))
@@ -52,6 +54,9 @@ class Libsndfile:
         self.warnings: list[str] = []
         if self.frames is None and self._file.format == "OGG":
             self.warnings.append("several streams one after the other: only the first was read")
+        announced = re.search(r"(?:data|SSND) : (\d+) \(should be", self._file.extra_info)
+        if announced and int(announced[1]) < 0xFFFFFF00:  # which stands for a length that was not known
+            self.warnings.append("ends early: its header announces more")
 
     def blocks(self, start: int = 0) -> Iterator[Array]:
         self.problem = ""
@@ -106,12 +111,13 @@ def _is_mp3_of_unknown_length(head: bytes) -> bool:
     return bool(is_mp3) and not any(name in frame for name in (b"Xing", b"Info", b"VBRI"))
 
 
-def _open_as_pipe(path: Path) -> soundfile.SoundFile:
-    """Open the file through a pipe, whose end libsndfile does not think to know."""
+def _open_as_pipe(path: Path, offset: int) -> soundfile.SoundFile:
+    """Open the file through a pipe, whose end libsndfile does not think to know; it cannot skip long tags."""
     receive, send = os.pipe()
 
     def feed() -> None:
         with suppress(BrokenPipeError), path.open("rb") as file, os.fdopen(send, "wb") as pipe:
+            file.seek(offset)
             shutil.copyfileobj(file, pipe)
 
     threading.Thread(target=feed, daemon=True).start()

@@ -21,6 +21,8 @@ PLAYED = 24000
 def write(file: Path | BinaryIO, blocks: Iterable[Array], sr: int, ending: str) -> int:
     """Write mono blocks [n] in the format of an ending; how many samples."""
     samples = 0
+    if isinstance(file, Path):
+        file.touch()  # which says why it cannot be written: libsndfile does not
     with soundfile.SoundFile(file, "w", sr, 1, format=FORMATS[ending]) as sound:
         for block in blocks:
             for start in range(0, len(block), sr):  # libsndfile's encoders do not like much at once

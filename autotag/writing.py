@@ -153,6 +153,10 @@ def _replace(target: Path, block: Block, before: os.stat_result, drop: bool) -> 
         os.close(handle)
         shutil.copyfile(target, name)
         (block.drop if drop else block.save)(Path(name))
+        if not drop:
+            written = read(Path(name))
+            if any(written.get(field) != block.get(field) for field in (AUTOTAG, GENRE, MOOD, BEFORE)):
+                raise TagsUnwritable(f"{target}: tags would be lost in it: it is damaged: convert it")
         if hasattr(os, "chown"):
             with suppress(OSError):
                 os.chown(name, before.st_uid, before.st_gid)
