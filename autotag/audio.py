@@ -210,14 +210,14 @@ def _open(path: Path) -> Source:
 
 
 def _head(file: BinaryIO) -> tuple[int, bytes]:
-    """Where in the file its audio begins, after ID3 tags and zeros, and the first 4 KiB of that."""
+    """Where the audio of a file begins, after ID3 tags and zeros behind them, and its first 4 KiB."""
     start = 0
     while True:
         file.seek(start)
         head = file.read(4096)
         if head[:3] == b"ID3" and len(head) >= 10:  # its length stands there in 4 times 7 bits
             start += 10 + sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
-        elif head and not head.strip(b"\0"):
-            start += len(head)
+        elif start and head[:1] == b"\0":  # room for a longer tag
+            start += len(head) - len(head.lstrip(b"\0"))
         else:
             return start, head

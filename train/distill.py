@@ -28,7 +28,6 @@ ROOTS = {
     "root-musicnn-long": "musicnn-12k-96-x1-db",
     "root-musicnn-longer": "musicnn-12k-96-x1-db",
     "root-musicnn-msd": "musicnn-12k-96-x1-db",
-    "root-musicnn-msd-long": "musicnn-12k-96-x1-db",
 }
 """Configurations that are trained for others to begin with, and not exported."""
 
@@ -71,10 +70,7 @@ FAMILY: dict[str, Recipe] = {
     "musicnn-16k-48-x1-db": replace(_SEGMENT_NEXT, epochs=3, start="musicnn-12k-48-x1-db"),
     "musicnn-16k-96-x1-db": replace(_CLEAN, epochs=5, start="root-musicnn-longer"),
     "root-musicnn-msd": replace(_MSD, segments=True, epochs=16, start="root-musicnn-long"),
-    "root-musicnn-msd-long": replace(_MSD, rate=1e-3, segments=True, epochs=16, start="root-musicnn-msd"),
-    "msd-musicnn-12k-96-x1-db": replace(
-        _CLEAN, labels="soft-msd", speeds=(1.0,), epochs=4, start="root-musicnn-msd-long"
-    ),
+    "msd-musicnn-12k-96-x1-db": replace(_MSD, rate=1e-3, segments=True, epochs=16, start="root-musicnn-msd"),
 }
 """The recipe of each model, after that of the one whose weights it begins with.
 

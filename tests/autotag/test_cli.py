@@ -201,6 +201,7 @@ def test_a_folder_without_audio(autotag: Run, tmp_path: Path) -> None:
         (["--model", SMALL, "--hop", "x10"], "it already says what --hop is: give one of them"),
         (["--model", "gone.onnx"], "gone.onnx: cannot be read"),
         (["--model", SONG], "is not a configuration"),
+        ([""], "an argument is empty: is a variable not set?"),
         (["--top", -1], "--top"),
         (["--seconds", 0.5], "'0.5': use a number of seconds from 1"),
         (["--seconds", "inf"], "'inf': use a number of seconds from 1"),
@@ -337,6 +338,16 @@ def test_a_reader_that_leaves_early_is_no_error(many: Path) -> None:
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell that closes descriptors")
+def test_closed_streams_stop_nothing(mixed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "tags.jsonl"
+    command = f'"{sys.executable}" -m autotag "{mixed}" --model {SMALL} --out "{out}" --jobs 2 >&- 2>&-'
+    subprocess.run(["sh", "-c", command], cwd=ROOT, check=False)
+    lines = out.read_text("utf-8").splitlines()
+    assert len(lines) > 2
+    assert any(json.loads(line)["ok"] for line in lines)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device")

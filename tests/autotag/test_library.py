@@ -379,6 +379,8 @@ def test_a_playlist(autotag: Run, library: Path, tmp_path: Path) -> None:
     assert run.stdout == f"{playlist}: 1 tracks\n"
     assert playlist.read_bytes().decode() == "#EXTM3U\n#EXTINF:60,piano song\n/m/piano song.mp3\n"
     assert run.stderr.startswith("warning: /m/he\\nsings.mp3: left out of the playlist")
+    run = autotag("find", "singing", "--library", library, "--m3u", tmp_path / "b.mp3")
+    assert "use a name that ends in .m3u8 or .m3u" in run.stderr
     run = autotag("find", "singing", "--library", library, "--m3u", tmp_path / "b.m3u8", "--json")
     assert run.returncode == 2
     assert "give one of --m3u and --json" in run.stderr

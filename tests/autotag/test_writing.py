@@ -273,10 +273,13 @@ def bad(folder: Path) -> dict[str, type[Exception]]:
     make(folder, "wav").rename(folder / "read-only.wav")
     (folder / "read-only.wav").chmod(0o444)
     (folder / "folder").mkdir()
+    for ending in ("wav", "aiff"):  # whose header announces more than there is
+        path = make(folder, ending).rename(folder / f"short.{ending}")
+        path.write_bytes(path.read_bytes()[:200000])
     return {
         **dict.fromkeys(("text.mp3", "text.flac", "empty.m4a", "cut.ogg", "cut.m4a"), TagsUnreadable),
         "song.wma": TagsUnreadable,
-        "read-only.wav": TagsUnwritable,
+        **dict.fromkeys(("read-only.wav", "short.wav", "short.aiff"), TagsUnwritable),
         "missing.mp3": AudioNotFound,
         "folder": AudioNotFound,
     }
