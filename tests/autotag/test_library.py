@@ -392,7 +392,7 @@ def test_a_playlist(autotag: Run, library: Path, tmp_path: Path) -> None:
         (["guitr"], "has no tag 'guitr': did you mean 'guitar'"),
         (["piano", "-quite"], "has no tag 'quite': did you mean 'quiet'"),
         (["zzz"], "has no tag 'zzz': 'autotag stats' lists its tags"),
-        ([""], "has no tag ''"),
+        ([""], "an argument is empty"),
         (["-h"], None),
         (["piano", "--min", 2], "--min"),
         (["piano", "--limit", 0], "--limit"),
@@ -591,4 +591,9 @@ def test_results_and_scans_share_a_library(autotag: Run, tmp_path: Path) -> None
     assert "all of each file" in run.stderr
     excerpts = tmp_path / "excerpts.sqlite"
     assert autotag(songs, "--out", excerpts, "--model", SMALL, "--seconds", 5).returncode == 0
-    assert "5 s of each file" in autotag("scan", songs, "--library", excerpts).stderr
+    assert "2 unchanged" in autotag("scan", songs, "--library", excerpts).stdout
+    soundfile.write(songs / "0.wav", music(20, 12000), 12000)
+    assert "1 changed" in autotag("scan", songs, "--library", excerpts).stdout
+    assert rows(excerpts, "SELECT excerpt FROM tracks ORDER BY path") == [(5.0,), (None,)]
+    run = autotag(songs, "--out", excerpts, "--model", SMALL)
+    assert "5 s of each file" in run.stderr
