@@ -313,8 +313,9 @@ def test_evaluate_prints_what_the_export_measured(data: Path, cache: Path, model
     asked = {key: found.pop(key) for key in ("model", "precision", "split", "labels")}
     assert asked == {"model": NAME, "precision": "int8", "split": "valid", "labels": "soft"}
     assert found == pytest.approx(expected)
-    plain = set(metrics(np.eye(2, dtype=np.float32), *[np.eye(2, dtype=np.float32)] * 2))
-    assert set(expected) == plain | set(GROUPS)
+    truth = np.eye(2, dtype=np.float32)
+    assert set(expected) == set(metrics(truth, 0.9 * truth, truth)) | set(GROUPS)
+    assert {"top5", "mean_abs_difference"} == set(expected) - set(metrics(truth, truth, truth)) - set(GROUPS)
 
 
 def test_a_malformed_manifest_is_refused_before_the_work(work: Path, train: Run, tmp_path: Path) -> None:
