@@ -97,7 +97,8 @@ def main() -> None:
     """Run the command line: exit code 1 if some file failed, 2 for a wrong request, 130 when interrupted."""
     os.environ.update(ONE_THREAD | os.environ)  # the front-end's products are too small to be shared out
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass  # closed by the caller: no other file may take its place
+        # Closed by the caller: no other file may take its place, here or in a process that is started.
+        os.set_inheritable(descriptor, True)
     os.close(descriptor)
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115, PTH123
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115, PTH123

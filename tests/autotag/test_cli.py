@@ -340,6 +340,16 @@ def test_a_reader_that_leaves_early_is_no_error(many: Path) -> None:
     assert process.returncode == 1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell that closes descriptors")
+def test_closed_streams_stop_nothing(mixed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "tags.jsonl"
+    command = f'"{sys.executable}" -m autotag "{mixed}" --model {SMALL} --out "{out}" --jobs 2 >&- 2>&-'
+    assert subprocess.run(["sh", "-c", command], cwd=ROOT, check=False).returncode == 1, "some are no audio"
+    lines = out.read_text("utf-8").splitlines()
+    assert len(lines) > 2
+    assert any(json.loads(line)["ok"] for line in lines)
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device")
 def test_a_full_disk_is_said_in_one_line() -> None:
     with Path("/dev/full").open("w") as full:
