@@ -108,9 +108,11 @@ def summary(dataset: Dataset, configs: Collection[Config], states: dict[Config, 
     for state in states.values():
         for outcome, words in ((FAILED, "cannot be decoded, or silent"), (SHORT, short)):
             found = dataset.present & (state["outcome"] == outcome)
+            if outcome == SHORT and dataset.repeat:
+                lines += [f"{words}: {found.sum()} of {len(found)} clips"] * bool(found.any())
+                continue
             lines += [f"{words}: {dataset.paths[clip]}" for clip in np.flatnonzero(found)]
-            if outcome == FAILED or not dataset.repeat:
-                usable &= ~found
+            usable &= ~found
     lines = list(dict.fromkeys(lines))  # once, not for every number of bands
     for split, listed in dataset.listed.items():
         lines.append(f"{split}: {listed} clips listed, {len(dataset.rows(split, usable))} to be used")

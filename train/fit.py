@@ -27,7 +27,7 @@ from train.architectures import build, cost
 from train.augment import STEPS, augment
 from train.console import progress, say
 from train.datasets.dataset import Dataset
-from train.device import describe, join, peak, readers
+from train.device import describe, join, peak, precision, readers
 from train.errors import DataError, RunError
 from train.features import bytes_per_clip, mel_power
 from train.metrics import evaluate
@@ -169,6 +169,9 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
         mean = torch.from_numpy(dataset.target[rows["train"]].mean(axis=0)).clamp(0.001, 0.999)
         bias = network.get_parameter("dense.bias" if config.arch == "vgg" else "dense.1.bias")
         bias.data.copy_(mean.logit())
+    dtype = precision(device)
+    if rank == 0:
+        say(f"{config.name}: trains on {describe(device)} in {str(dtype).removeprefix('torch.')}")
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(network.parameters(), recipe.rate)
     sampler: DistributedSampler[tuple[Tensor, Tensor]] = DistributedSampler(
@@ -223,7 +226,7 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
                 inputs = random_segment(inputs, config.frames)
             if recipe.augment:
                 inputs, wanted = augment(inputs, wanted, recipe.augment)
-            with torch.autocast(device.type, torch.bfloat16):
+            with torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
                 logits, _ = model(network_input(inputs, config))
             loss = binary_cross_entropy_with_logits(logits.float(), wanted)
             optimizer.zero_grad()
@@ -279,10 +282,12 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
             "seconds": round(seconds, 1),
             "clips_per_second": round(recipe.epochs * len(clips) / seconds, 2),
             "device": describe(device) + (f", {ranks} of them" if ranks > 1 else ""),
-            "peak_gmac_per_second": round(ranks * peak(device)),
+            "precision": str(dtype).removeprefix("torch."),
         }
         runs.write(run / "result.json", json.dumps(outcome, indent=1))
         (run / "last.pt").unlink()
+        outcome["peak_gmac_per_second"] = round(ranks * peak(device))  # the run is complete without it
+        runs.write(run / "result.json", json.dumps(outcome, indent=1))
 
 
 def _outcome_of_best(

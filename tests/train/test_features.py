@@ -133,7 +133,7 @@ def test_prepare_says_what_it_found(data: Path, train: Run, tmp_path: Path) -> N
     assert run.stdout.splitlines() == [
         "missing: 1/clip-1.mp3",
         "cannot be decoded, or silent: 4/clip-4.mp3",
-        "less than 29.1 s, repeated: 3/clip-3.mp3",
+        "less than 29.1 s, repeated: 1 of 24 clips",
         "train: 12 clips listed, 10 to be used",
         "valid: 5 clips listed, 5 to be used",
         "test: 7 clips listed, 7 to be used",

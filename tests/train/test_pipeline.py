@@ -70,6 +70,19 @@ def test_a_run_learns(data: Path, cache: Path, tmp_path: Path) -> None:
     assert np.argmin(valid) < 19, "which this data set has before the last, or nothing was tested"
 
 
+def test_a_processor_without_bfloat16_trains_in_float32(
+    data: Path, cache: Path, train: Run, tmp_path: Path
+) -> None:
+    """The same one, told to use none of its instructions beyond AVX2."""
+    command = fit_command(data, cache, tmp_path)
+    run = train(*command, "--epochs", "1", ONEDNN_MAX_CPU_ISA="AVX2")
+    assert run.returncode == 0, run.stderr
+    assert re.search(rf"{NAME}: trains on .* CPU, \d+ threads in float32\n", run.stderr)
+    outcome = json.loads((tmp_path / NAME / "seed-0" / "result.json").read_text())
+    assert outcome["precision"] == "float32"
+    assert outcome["peak_gmac_per_second"] > 0
+
+
 def test_a_complete_run_says_what_came_of_it(data: Path, work: Path) -> None:
     run = work / NAME / "seed-0"
     outcome = json.loads((run / "result.json").read_text())
