@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, arange, linspace, rand, randint, randperm
 
+from autotag.audio.mel import mel_basis
 from autotag.config import RATES
-from autotag.mel import mel_basis
 
 GAIN = (-20.0, 6.0)
 """Change of level, in dB: files are softer than the corpus rather than louder."""
