@@ -7,6 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+LATEST = (1 << 63) - 1
+"""Nanoseconds since 1970 that databases and tables can hold; a broken clock gives files times beyond them."""
+
+KEPT = (2 * 10**9, 10**9, 10**7, 10**6, 1000, 100)
+"""Nanoseconds to which file systems keep times: FAT, ext3 and HFS+, exFAT, SMB servers, UFS, NTFS."""
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -31,7 +37,27 @@ def size_and_time(path: Path) -> tuple[int, int] | tuple[None, None]:
         state = path.stat()
     except (OSError, ValueError):
         return None, None
-    return state.st_size, state.st_mtime_ns
+    return state.st_size, max(-LATEST, min(state.st_mtime_ns, LATEST))
+
+
+def same_time(one: int | None, other: int | None) -> bool:
+    """Whether two times of a file are one, as far as the coarser of two file systems keeps them.
+
+    >>> same_time(1_600_000_001_123_456_789, 1_600_000_001_000_000_000)
+    True
+    >>> same_time(1_600_000_001_000_000_000, 1_600_000_002_000_000_000)
+    False
+    """
+    if one is None or other is None or one == other:
+        return one == other
+    coarse, fine = sorted((one, other), key=_precision, reverse=True)
+    step = next((kept for kept in KEPT if coarse % kept == 0), 1)
+    return fine % 10**9 != 0 and abs(coarse - fine) < step and _precision(fine) < step
+
+
+def _precision(time: int) -> int:
+    """Nanoseconds to which a time may be kept."""
+    return next((kept for kept in KEPT if time % kept == 0), 1)
 
 
 def data() -> Path:
