@@ -19,7 +19,7 @@ import pytest
 import soundfile
 from pyarrow import parquet
 
-from autotag import Failure, Result, TagRequest
+from autotag import Failure, Result, Selection, Tagger, TagRequest, read_outcomes, tag_into
 from autotag.errors import SinkError
 from autotag.library.keep import open_sink
 from autotag.models.registry import find
@@ -269,17 +269,15 @@ def test_an_interrupted_change_of_the_choice_has_to_be_finished(tmp_path: Path) 
 def result(path: str, **changes: Any) -> Result:
     fields: dict[str, Any] = {
         "model": SMALL,
-        "sha256": "ab",
+        "sha256": find(SMALL).sha256,
         "duration": 1.0,
         "segments": 1,
         "size": 5,
         "modified": 10**18,
     }
-    ms = dict.fromkeys(("decode", "mel", "model"), 1.0)
-    warnings = ('a "warning"', "another; one")
-    return Result(
-        path, tags=(Tag("rock", 0.5), Tag("slow", 0.25)), ms=ms, warnings=warnings, **fields | changes
-    )
+    fields["ms"] = dict.fromkeys(("decode", "mel", "model"), 1.0)
+    fields["warnings"] = ('a "warning"', "another; one")
+    return Result(path, tags=(Tag("rock", 0.5), Tag("slow", 0.25)), **fields | changes)
 
 
 NAMES = ["a.wav", 'b "b", b.wav', "c\nc\r\n.wav", "é; 静.wav"]
@@ -415,6 +413,78 @@ def test_a_row_in_the_middle_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match=rf"line 2 \(byte {len(whole)}\) is not a result"):
         opened(path)
     assert path.stat().st_size == 2 * len(whole) + 17
+
+
+@pytest.mark.parametrize("row", [0, 1, 500])
+def test_an_odd_quote_in_a_csv_is_damage_and_nothing_is_cut(tmp_path: Path, row: int) -> None:
+    path = tmp_path / "tags.csv"
+    sink = opened(path)
+    for number in range(1000):
+        sink.write(result(f"{number}.wav", warnings=()))
+    sink.close()
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[1 + row] = lines[1 + row].replace(b".wav", b'.w"av', 1)
+    path.write_bytes(b"".join(lines))
+    with pytest.raises(
+        SinkError, match=rf"line {row + 2} \(byte {sum(map(len, lines[: row + 1]))}\) is not a"
+    ):
+        opened(path)
+    assert path.read_bytes() == b"".join(lines)
+
+
+def test_deep_json_is_no_row(tmp_path: Path) -> None:
+    path = tmp_path / "tags.jsonl"
+    path.write_bytes(b'{"path": ' + b"[" * 100_000 + b"\n")
+    with pytest.raises(SinkError, match=r"line 1 \(byte 0\) is not a result"):
+        opened(path)
+
+
+def test_a_name_that_a_spreadsheet_would_compute_begins_with_a_folder(tmp_path: Path) -> None:
+    sink = opened(tmp_path / "tags.csv")
+    names = ["=1+1.wav", "@a.wav", "-b.wav", "+c.wav"]
+    for name in names:
+        sink.write(Failure(name, "NotAudio", f"{name}: no audio"))
+    sink.close()
+    with (tmp_path / "tags.csv").open(newline="") as file:
+        assert [row["path"] for row in csv.DictReader(file)] == [f"./{name}" for name in names]
+    assert list(opened(tmp_path / "tags.csv").stamps()) == names
+
+
+@pytest.mark.parametrize("notes", [b"", b"{", b"[]", b'{"top": 5}', b"[" * 50_000, b"\xff"])
+def test_notes_that_are_torn_or_foreign_are_unknown(tmp_path: Path, notes: bytes) -> None:
+    out = tmp_path / "tags.jsonl"
+    with open_sink(out, find(SMALL), TagRequest()) as sink:
+        sink.write(result("a.wav"))
+    (tmp_path / ".tags.jsonl.lock").write_bytes(notes)
+    with open_sink(out, find(SMALL), TagRequest(top=7)) as sink:
+        assert list(sink.stamps()) == ["a.wav"]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_what_is_kept_is_read_back(tmp_path: Path, ending: str) -> None:
+    """The same outcomes from every kind of file, with the tags of a narrower choice if asked."""
+    for number in range(2):
+        soundfile.write(tmp_path / f"{number}.wav", music(1, 12000, number), 12000)
+    (tmp_path / "bad.wav").write_text("words")
+    out = tmp_path / f"tags{ending}"
+    paths = sorted(tmp_path.glob("*.wav"))
+    seen: list[tuple[int, int]] = []
+    tally = tag_into(paths, out, SMALL, jobs=1, progress=lambda done, total, _: seen.append((done, total)))
+    assert (tally.tagged, tally.failed, tally.skipped) == (2, 1, 0)
+    assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    found = {outcome.path: outcome for outcome in read_outcomes(out)}
+    assert list(found) == [str(path) for path in paths]
+    for path, outcome in found.items():
+        if isinstance(outcome, Result):
+            expected = Tagger(SMALL, threads=1).tag(path)
+            assert [tag for tag, _ in outcome.tags] == [tag for tag, _ in expected.tags]
+            assert dict(outcome.tags) == pytest.approx(dict(expected.tags), abs=1e-4)
+            assert (outcome.model, outcome.sha256) == (SMALL, expected.sha256)
+        else:
+            assert outcome.error == "NotAudio"
+            assert outcome.message.startswith(path)
+    for outcome in read_outcomes(out, Selection(top=1)):
+        assert not isinstance(outcome, Result) or len(outcome.tags) == 1
 
 
 @each
