@@ -36,6 +36,7 @@ OTHER = "vgg-12k-48-x5-db"
 SONGS, KILLS = (int(os.environ.get(name, default)) for name, default in (("SONGS", 30), ("KILLS", 3)))
 """`SONGS=200 KILLS=20 pytest tests/autotag/outputs/test_sinks.py -k 'killed or failed_file'` tries more."""
 
+SHA256 = find(SMALL).sha256
 BROKEN = SONGS // 2
 FILES = [ending for ending in ENDINGS if ending != ".sqlite"]
 
@@ -269,7 +270,7 @@ def test_an_interrupted_change_of_the_choice_has_to_be_finished(tmp_path: Path) 
 def result(path: str, **changes: Any) -> Result:
     fields: dict[str, Any] = {
         "model": SMALL,
-        "sha256": find(SMALL).sha256,
+        "sha256": SHA256,
         "duration": 1.0,
         "segments": 1,
         "size": 5,
