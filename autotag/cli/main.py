@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from autotag import __version__
 from autotag.cli.library import Terms, find, scan, similar, stats
 from autotag.cli.models import models
+from autotag.cli.run import say
 from autotag.cli.speed import bench, choose
 from autotag.cli.tag import tag
 from autotag.cli.view import embed, report, sonify, taggram
@@ -89,11 +90,11 @@ def main() -> None:
             raise AutotagError("An argument is empty. Is a variable not set?")
         app()
     except AutotagError as error:
-        typer.echo(f"error: {error}", err=True)
+        say(f"error: {error}")
         sys.exit(2)
     except OSError as error:  # of writing: errors of reading are values or AutotagErrors
         why = os.strerror(error.errno) if error.errno else error
-        typer.echo(f"error: results cannot be written: {why}", err=True)
+        say(f"error: results cannot be written: {why}")
         os._exit(1)  # a regular exit would try to write them again
 
 
