@@ -29,7 +29,17 @@ class TagByDefault(TyperGroup):
         if args and args[0] not in {*self.commands, *ctx.help_option_names, "--version", "-V"}:
             self._refuse_mistyped(args[0])
             args = ["tag", *args]
+        if args and args[0] != "find":  # where a dash means without
+            self._refuse_dashes(args)
         return super().parse_args(ctx, args)
+
+    def _refuse_dashes(self, args: list[str]) -> None:
+        """A file that its name makes an option, as of `autotag *.mp3`."""
+        for word in args[: args.index("--")] if "--" in args else args:
+            if len(word) > 2 and word.startswith("-") and os.path.lexists(word):
+                raise AutotagError(
+                    f"{word} is a file, and reads as an option. Put -- before the names of files."
+                )
 
     def _refuse_mistyped(self, word: str) -> None:
         """A word that is nearly a command, and no file."""
