@@ -9,18 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from autotag.cli.chosen import Files, chosen_files, chosen_model, chosen_run, given, with_options
 from autotag.cli.options import (
     FILES,
     OUTPUT,
     TAGS,
-    Files,
     Jobs,
     Json,
-    chosen_files,
-    chosen_model,
-    chosen_run,
-    given,
-    with_options,
 )
 from autotag.cli.run import Run, say
 from autotag.config import Config

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from autotag.errors import NoHome
+
 LATEST = (1 << 63) - 1
 """Nanoseconds since 1970 that databases and tables can hold; a broken clock gives files times beyond them."""
 
@@ -61,20 +63,27 @@ def _precision(time: int) -> int:
 
 
 def data() -> Path:
-    """The folder for what must last, such as a library."""
+    """The folder for what must last, such as a library.
+
+    Raises:
+        NoHome: this user has no folder.
+    """
     return _folder("XDG_DATA_HOME", ".local/share", "Application Support")
 
 
 def cache() -> Path:
-    """The folder for what can be made again."""
+    """The folder for what can be made again; raises as `data` does."""
     return _folder("XDG_CACHE_HOME", ".cache", "Caches")
 
 
 def _folder(variable: str, linux: str, macos: str) -> Path:
-    if sys.platform == "win32":
-        place = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        place = Path.home() / "Library" / macos
-    else:
-        place = Path(os.environ.get(variable) or Path.home() / linux)
-    return place / "autotag"
+    if sys.platform == "win32" and os.environ.get("LOCALAPPDATA"):
+        return Path(os.environ["LOCALAPPDATA"]) / "autotag"
+    if sys.platform not in ("win32", "darwin") and os.environ.get(variable):
+        return Path(os.environ[variable]) / "autotag"
+    try:
+        home = Path.home()
+    except RuntimeError as error:
+        raise NoHome(f"This user has no home folder. Set HOME or {variable}, or name the file.") from error
+    below = {"win32": "AppData/Local", "darwin": f"Library/{macos}"}.get(sys.platform, linux)
+    return home / below / "autotag"
