@@ -54,17 +54,18 @@ def with_options(**builders: Callable[..., Any]) -> Callable[[Command], Command]
         }
         shown: dict[str, inspect.Parameter] = {}
         for parameter in [
-            *own.values(),
+            *(parameter for name, parameter in own.items() if name not in builders),
             *(option for options in folded.values() for option in options.values()),
         ]:
-            if parameter.name not in builders and parameter.name not in ("context", "self"):
+            if parameter.name not in ("context", "self"):
                 shown.setdefault(parameter.name, parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
         context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
         def run(context: typer.Context, **given: Any) -> Any:
-            values = given | {"context": context}
-            for name, options in folded.items():
-                values[name] = builders[name](**{option: values[option] for option in options})
+            options = given | {"context": context}
+            values = dict(options)
+            for name, build in builders.items():
+                values[name] = build(**{option: options[option] for option in folded[name]})
             return command(**{name: values[name] for name in own})
 
         run.__name__, run.__doc__ = command.__name__, command.__doc__

@@ -43,8 +43,11 @@ def similar(library: Library, audio: "AudioInput", *, limit: int = 20, copies: b
         AudioError: the sound is not in the library and cannot be tagged.
         LibraryError: the library is of a model that is not installed in that version, or cannot be read.
     """
-    path = os.path.abspath(audio) if isinstance(audio, str | PathLike) else None  # noqa: PTH100
-    vector = library.embedding(path) if path is not None else None
+    path, vector = None, None
+    if isinstance(audio, str | PathLike):  # as it is named, or else as a scan names it
+        for path in (os.fspath(audio), os.path.abspath(audio)):  # noqa: PTH100
+            if (vector := library.embedding(path)) is not None:
+                break
     duration = _duration(library, path) if vector is not None else None
     if vector is None:
         vector, duration = _heard(library, audio)
@@ -128,7 +131,8 @@ def _is_copy(cosine: float, one: float, other: float) -> bool:
 
 def _duration(library: Library, path: str | None) -> float | None:
     found = library.query("SELECT duration FROM tracks WHERE path = ?", stored(path or ""))
-    return next((float(duration) for (duration,) in found if duration is not None), None)
+    with plainly(library.path, "read"):
+        return next((float(duration) for (duration,) in found if duration is not None), None)
 
 
 def _heard(library: Library, audio: Any) -> tuple[bytes, float]:

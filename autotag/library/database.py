@@ -181,6 +181,12 @@ class Library(LibraryFile):
         sql = "SELECT embedding FROM embeddings JOIN tracks ON id = track WHERE path = ?"
         return next((found for (found,) in self.query(sql, stored(path))), None)
 
+    def query(self, sql: str, *values: Any) -> list[Any]:
+        """The rows that a query finds, with what was written until now."""
+        if self._pending:
+            self.flush()
+        return super().query(sql, *values)
+
     def flush(self) -> None:
         """Write what is pending into the file."""
         with self._lock:
