@@ -1,4 +1,4 @@
-"""What tags mean: which are one, which follow from one another, which exclude one another, and of what kind they are.
+"""What tags mean: which are one, which follow from one another, which exclude one another, and their kind.
 
 One table for all vocabularies. `Selection`, the library, the file tags and the report ask it.
 """
@@ -44,7 +44,7 @@ class Meaning:
 
 
 _ART = ("choir", "classical", "harpsichord", "indian", "opera", "sitar")
-"""Music for which the Million Song Dataset has no word: a genre of its 50 tags is then the nearest wrong one."""
+"""Music for which the Million Song Dataset has no word: one of its genres is then the nearest wrong one."""
 
 _ROCK = ("rock",)
 _VOCALS = ("vocals",)

@@ -189,8 +189,8 @@ class Audio:
         loud = np.abs(block).max(axis=1)
         first = int(np.argmax(~(loud <= LOUDEST)))
         raise BadSamples(
-            f"{self.path}: a sample at {self.seconds_read + (start + first) / samplerate:.3f} s is {loud[first]:g}, "
-            "where full scale is 1: write the file again with samples in -1..1"
+            f"{self.path}: a sample at {self.seconds_read + (start + first) / samplerate:.3f} s is "
+            f"{loud[first]:g}, where full scale is 1: write the file again with samples in -1..1"
         )
 
 

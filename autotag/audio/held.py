@@ -16,7 +16,7 @@ BLOCK = 1 << 18
 
 
 class Held(AbstractContextManager["Held"]):
-    """The samples of a sound at one rate, in a temporary file: it iterates as `Audio` does, as often as asked.
+    """The samples of a sound at one rate, in a temporary file: it iterates as `Audio` does, and again.
 
     Attributes:
         sr, duration, seconds_read, warnings: as of `Audio`.

@@ -1,12 +1,12 @@
-"""What a command says on stderr while it works: warnings, errors, progress, counts and the last line; its exit code."""
+"""What a command says on stderr while it works, and its exit code: warnings, errors, progress, last line."""
 
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import typer
 
@@ -15,6 +15,7 @@ from autotag.result import Failure, Outcome, Result
 from autotag.system.text import printable
 
 Item = TypeVar("Item")
+Tell = Callable[[int, int, Outcome | None], None]
 
 EVERY = 30.0
 """Seconds between two lines of progress where stderr is no terminal."""
@@ -43,32 +44,60 @@ class Run:
         self.counts["failed"] += 1
         say(f"error: {message}")
 
-    def outcomes(self, outcomes: Iterable[Outcome], total: int, shown: bool = False) -> Iterator[Outcome]:
-        """The outcomes, with their warnings, errors and progress said and counted.
+    @contextmanager
+    def tracking(
+        self, what: str = "files", shown: bool = False, kept_in: Path | None = None
+    ) -> Iterator[Tell]:
+        """Call it with the number done, the total, and an outcome: it says warnings, errors and progress.
 
         Args:
-            total: how many there will be.
-            shown: whether results go to stdout, which on a terminal, or read by another program, are progress
-                enough.
+            what: the items are.
+            shown: whether results go to stdout, which shows well enough how far it is, but where stdout goes
+                into a file and stderr to a terminal.
+            kept_in: what holds the results that are done, should it be interrupted.
         """
-        silent = self.quiet or total < 2 or (shown and (sys.stdout.isatty() or not sys.stderr.isatty()))
-        for outcome in outcomes if silent else self.progress(outcomes, total, "files"):
+        silent = self.quiet or (shown and (sys.stdout.isatty() or not sys.stderr.isatty()))
+        show = None if silent else (_Bar if sys.stderr.isatty() else _Lines)(what)
+
+        reached = (0, 0)
+
+        def tell(done: int, total: int, outcome: Outcome | None = None) -> None:
+            nonlocal reached
+            reached = done, total
             if isinstance(outcome, Failure):
                 self.error(outcome.message)
-            else:
+            elif isinstance(outcome, Result):
                 self.counts["ok"] += 1
                 self.warn(outcome.path, *outcome.warnings)
-            yield outcome
+            if show and total > 1:
+                show.update(done, total, self.counts["failed"], getattr(outcome, "duration", 0.0))
+
+        try:
+            yield tell
+        except (KeyboardInterrupt, SystemExit, OSError):
+            if kept_in and reached[0]:
+                done, total = reached
+                say(f"{done} of {total} {what} are kept in {kept_in}. Run the same command again to go on.")
+            raise
+        finally:
+            if show:
+                show.close()
+
+    def outcomes(self, outcomes: Iterable[Outcome], total: int, shown: bool = False) -> Iterator[Outcome]:
+        """The outcomes, with their warnings, errors and progress said and counted: see `tracking`."""
+        with self.tracking("files", shown) as tell:
+            tell(0, total, None)
+            for done, outcome in enumerate(outcomes, 1):
+                tell(done, total, outcome)
+                yield outcome
 
     def progress(self, items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-        """The items, with how many of the total there are: a bar on a terminal, else a line now and then.
-
-        Args:
-            what: the items are, such as `"files"`.
-        """
-        if self.quiet:
-            return iter(items)
-        return self._bar(items, total) if sys.stderr.isatty() else self._lines(items, total, what)
+        """The items, with progress said."""
+        with self.tracking(what) as tell:
+            tell(0, total, None)
+            for done, item in enumerate(items, 1):
+                yield item
+                tell(done, total, None)
 
     @contextmanager
     def about_a_file(self) -> Iterator[None]:
@@ -86,33 +115,55 @@ class Run:
         if self.counts["failed"]:
             raise typer.Exit(1)
 
-    def _lines(self, items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-        say(f"{total} {what}")
-        said = time.monotonic()
-        for done, item in enumerate(items, 1):
-            yield item
-            if time.monotonic() - said >= EVERY:
-                said = time.monotonic()
-                say(f"{done} of {total} {what}, {self.counts['failed']} failed")
 
-    def _bar(self, items: Iterable[Item], total: int) -> Iterator[Item]:
+class _Lines:
+    """How many there are, and how many are done now and then."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._said = time.monotonic()
+
+    def update(self, done: int, total: int, failed: int, _: float) -> None:
+        if not done:
+            say(f"{total} {self._what}")
+        elif time.monotonic() - self._said >= EVERY:
+            self._said = time.monotonic()
+            say(f"{done} of {total} {self._what}, {failed} failed")
+
+    def close(self) -> None:
+        pass
+
+
+class _Bar:
+    """A line on a terminal that is gone at the end."""
+
+    def __init__(self, _: str) -> None:
+        self._line: Any = None
+
+    def update(self, done: int, total: int, failed: int, seconds: float) -> None:
+        if self._line is None:
+            self._start(total)
+        self._seconds += seconds
+        elapsed = time.perf_counter() - self._started
+        speed = f"  {self._seconds / elapsed:.0f}x real time" if self._seconds else ""
+        facts = f"{done / elapsed:.1f}/s{speed}  {failed} failed" if done else ""
+        self._line.update(self._task, completed=done, description=facts)
+
+    def _start(self, total: int) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn()
         console = Console(file=sys.stderr)
         # Results on stdout are not its business; lines on stderr appear above it.
-        with Progress(*columns, console=console, transient=True, redirect_stdout=False) as line:
-            task = line.add_task("", total=total)
-            started = time.perf_counter()
-            seconds = 0.0
-            for done, item in enumerate(items, 1):
-                yield item
-                seconds += item.duration if isinstance(item, Result) else 0.0
-                elapsed = time.perf_counter() - started
-                speed = f"  {seconds / elapsed:.0f}x real time" if seconds else ""
-                facts = f"{done / elapsed:.1f}/s{speed}  {self.counts['failed']} failed"
-                line.update(task, completed=done, description=facts)
+        self._line = Progress(*columns, console=console, transient=True, redirect_stdout=False)
+        self._line.start()
+        self._task = self._line.add_task("", total=total)
+        self._started, self._seconds = time.perf_counter(), 0.0
+
+    def close(self) -> None:
+        if self._line is not None:
+            self._line.stop()
 
 
 def say(line: str) -> None:

@@ -86,8 +86,8 @@ class Metadata:
             found = _from_format_2(found, source)
         elif found["format"] != FORMAT:
             raise ModelError(
-                f"{source}: metadata of format {found['format']!r:.40}, where this autotag reads 2 and {FORMAT}. "
-                "Update autotag, or export the model again."
+                f"{source}: metadata of format {found['format']!r:.40}, where this autotag reads 2 and "
+                f"{FORMAT}. Update autotag, or export the model again."
             )
         for name, kind in KINDS.items():
             if name not in found:
@@ -105,7 +105,8 @@ class Metadata:
         config = _config(found["config"], source)
         if found["name"] != config.name and not found["name"].endswith(f"-{config.name}"):
             raise ModelError(
-                f"{source}: its metadata has the name {found['name']!r:.80}, which does not end in {config.name}."
+                f"{source}: its metadata has the name {found['name']!r:.80}, which does not end in "
+                f"{config.name}."
             )
         outputs = tuple(_output(item, "outputs", source) for item in found["outputs"])
         if not outputs or len(set(outputs)) < len(outputs) or len(outputs) > MAX_OUTPUTS:

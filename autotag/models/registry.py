@@ -55,7 +55,8 @@ class ModelFile:
             raise ModelError(f"{source}: the sha256 of {metadata.name} is {sha256!r:.80}. Export it again.")
         if not isinstance(size, int) or size < 0 or not isinstance(file, str) or Path(file).name != file:
             raise ModelError(
-                f"{source}: the file of {metadata.name} is {file!r:.80} with {size!r:.20} bytes. Export it again."
+                f"{source}: the file of {metadata.name} is {file!r:.80} with {size!r:.20} bytes. Export it "
+                "again."
             )
         return cls(metadata.name, sha256, metadata, folder / file, size, bundled)
 

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 from autotag.audio.folders import check
-from autotag.errors import AudioError, RowsError, TagsUnreadable, TagsUnwritable
-from autotag.meaning import VALUES
+from autotag.errors import AudioError, TagsUnreadable, TagsUnwritable
+from autotag.meaning import meaning_of
 from autotag.outputs.containers import AUTOTAG, BEFORE, GENRE, MOOD, Block, Values, of_the_system, read
+from autotag.request import LIKELY
 from autotag.result import Failure, Tag
 
 TEMPORARY = ".autotag-", ".tmp"
@@ -52,9 +53,10 @@ def fields(tags: Iterable[Tag], genre: bool = False, mood: bool = False) -> dict
     """
     tags = list(tags)
     found = {AUTOTAG: tuple(f"{tag}={score:.4f}" for tag, score in tags)}
+    likely = [meaning_of(tag) for tag, score in tags if score >= LIKELY]
     for field, asked in ((GENRE, genre), (MOOD, mood)):
         if asked:
-            names = (VALUES[field].get(tag) for tag, _ in tags)
+            names = (meaning.genre if field == GENRE else meaning.mood for meaning in likely)
             found[field] = tuple(dict.fromkeys(name for name in names if name))
     return found
 
@@ -99,7 +101,7 @@ def attempt(
     try:
         return write(path, wanted, force, dry_run)
     except AudioError as error:
-        return Failure(str(path), error.kind, str(error))
+        return Failure(str(path), type(error).__name__, str(error))
 
 
 def _take_back(block: Block, path: str | Path) -> bool:
@@ -180,42 +182,3 @@ def _replace(target: Path, block: Block, before: os.stat_result, drop: bool) -> 
             folder = os.open(target.parent, os.O_RDONLY)
             os.fsync(folder)
             os.close(folder)
-
-
-class Row(NamedTuple):
-    """What is needed of the `Result` of an earlier run."""
-
-    path: str
-    model: str
-    tags: tuple[Tag, ...] = ()
-    modified: int | None = None
-    warnings: tuple[str, ...] = ()
-
-
-def rows(path: Path) -> list[Row | Failure]:
-    """What `autotag --format jsonl` printed, the last line of each file.
-
-    Raises:
-        RowsError: the file cannot be read, or a line is none of these.
-    """
-    found: dict[str, Row | Failure] = {}
-    try:
-        lines = path.read_text("utf-8").split("\n")  # splitlines knows others, which a name may hold
-    except (OSError, UnicodeDecodeError) as error:
-        raise RowsError(f"{path}: cannot be read: {getattr(error, 'strerror', error)}") from error
-    for number, line in enumerate(lines, 1):
-        if not line:
-            continue
-        try:
-            row: dict[str, Any] = json.loads(line)
-            name = str(row["path"])
-            if row["ok"]:
-                tags = tuple(Tag(str(tag["tag"]), float(tag["score"])) for tag in row["tags"])
-                found[name] = Row(name, str(row["model"]), tags, row.get("modified"))
-            else:
-                found[name] = Failure(name, str(row["error"]["kind"]), str(row["error"]["message"]))
-        except (ValueError, TypeError, KeyError) as error:
-            raise RowsError(
-                f"{path}: line {number} is not a result of autotag --format jsonl: {line[:60]!r}"
-            ) from error
-    return list(found.values())
