@@ -30,7 +30,9 @@ def bench(
     songs: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[FILE...]", readable=False, help="Audio files. Without any, a made MP3 of 29.1 s is timed."
+            metavar="[FILE...]",
+            readable=False,
+            help="Audio files. Without any, a made MP3 of 29.1 s is timed.",
         ),
     ] = None,
     models: options.Models = None,
@@ -164,7 +166,7 @@ def _show(costs: "list[Cost]", base: "Cost", starts: "dict[str, list[Start]]", r
     seconds, memory = cold(IMPORTS)
     spreads = f" of {rounds} rounds, ± half the distance of the quartiles" if rounds > 1 else " of one round"
     console.print(
-        f"For {costs[0].seconds:.1f} s of audio: medians{spreads}. 1 is {base.name}: times as long as it takes, "
+        f"For {costs[0].seconds:.1f} s of audio: medians{spreads}. 1 is {base.name}: as many times as long, "
         f"round by round. Start to tags: a new process, of which imports take {seconds} s and {memory} MB."
     )
     console.print(", ".join(f"{name} {value}" for name, value in machine.describe().items()))
@@ -182,7 +184,9 @@ def choose(
     max_ms: Annotated[
         float | None,
         typer.Option(
-            min=0, metavar="N", help="Allow N milliseconds for mel and network of 29.1 s of music, with all cores."
+            min=0,
+            metavar="N",
+            help="Allow N milliseconds for mel and network of 29.1 s of music, with all cores.",
         ),
     ] = None,
     max_mb: Annotated[

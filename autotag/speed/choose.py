@@ -72,10 +72,14 @@ def within(
 
     limits = []
     if max_ms is not None:
-        limits.append(_Limit(f"takes at most {max_ms:g} ms", "The fastest, {0}, takes {1:.3g} ms", ms, max_ms))
+        limits.append(
+            _Limit(f"takes at most {max_ms:g} ms", "The fastest, {0}, takes {1:.3g} ms", ms, max_ms)
+        )
     if max_mb is not None:
         words = f"has at most {max_mb:g} MB"
-        limits.append(_Limit(words, "The smallest, {0}, has {1:.1f} MB", lambda file: file.bytes / 1e6, max_mb))
+        limits.append(
+            _Limit(words, "The smallest, {0}, has {1:.1f} MB", lambda file: file.bytes / 1e6, max_mb)
+        )
     if min_auc is not None:
         words = f"has a ROC AUC of at least {min_auc:g}"
         limits.append(_Limit(words, "The best, {0}, has {1:.4f}", lambda file: -auc(file), -min_auc))

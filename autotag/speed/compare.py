@@ -134,7 +134,7 @@ def write_comparison(rows: Sequence[Row], stream: TextIO) -> None:
     console.print(Text(printable(first.result.path or ""), "bold").append(seconds, "not bold dim"))
     console.print(table)
     console.print(
-        f"agrees: the share of a model's {TOP} best tags that {first.cost.name} has among its {TOP} best too. "
+        f"agrees: the share of its {TOP} best tags that {first.cost.name} has among its {TOP} best too. "
         f"total: with {first.cost.ms('decode')[0]:.0f} ms for decoding. kB: of a segment's spectrogram. "
         f"sensible: the fastest within {MARGIN} ROC AUC of the best."
     )

@@ -41,7 +41,7 @@ def remembered() -> dict[str, Speed]:
 
 
 def remember(speeds: Mapping[str, Speed]) -> None:
-    """Write the settled ones, in place of all that is remembered; where that fails nothing is lost but time."""
+    """Write the settled ones in place of all that is remembered; if that fails nothing is lost but time."""
     settled = {sha256: asdict(speed) for sha256, speed in speeds.items() if speed.settled}
     with suppress(OSError, RuntimeError):
         path = files.cache() / NAME
