@@ -191,8 +191,13 @@ def _file(outcome: Outcome) -> dict[str, Any]:
     known = {"size": outcome.size, "modified": outcome.modified}
     found: dict[str, Any] = {"path": None if outcome.path is None else as_unicode(outcome.path)}
     if outcome.path is not None and found["path"] != outcome.path:
-        found["path_bytes"] = base64.b64encode(os.fsencode(outcome.path)).decode()
+        found["path_bytes"] = path_bytes(outcome.path)
     return found | {name: value for name, value in known.items() if value is not None}
+
+
+def path_bytes(path: str) -> str:
+    """The bytes of a path in base64, by which it is known where its text in a file is another one."""
+    return base64.b64encode(os.fsencode(path)).decode()
 
 
 def _path(values: Mapping[str, Any]) -> str | None:

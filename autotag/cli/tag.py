@@ -11,14 +11,8 @@ from typing import Annotated
 import typer
 
 from autotag.batch import processes, tag_files
-from autotag.cli.options import (
-    FILES,
-    MODEL,
-    OUTPUT,
-    Budget,
+from autotag.cli.chosen import (
     Files,
-    Jobs,
-    Models,
     chosen_files,
     chosen_model,
     chosen_request,
@@ -27,6 +21,7 @@ from autotag.cli.options import (
     refuse,
     with_options,
 )
+from autotag.cli.options import FILES, MODEL, OUTPUT, Budget, Jobs, Models
 from autotag.cli.run import Run
 from autotag.config import Config
 from autotag.library.keep import tag_into

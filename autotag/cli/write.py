@@ -9,15 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autotag.batch import processes, tag_files
-from autotag.cli.options import (
-    OUTPUT,
-    Exclude,
+from autotag.cli.chosen import (
     Files,
-    FilesFrom,
-    Include,
-    Jobs,
-    Paths,
-    Shard,
     chosen_files,
     chosen_model,
     chosen_request,
@@ -26,6 +19,7 @@ from autotag.cli.options import (
     spelled,
     with_options,
 )
+from autotag.cli.options import OUTPUT, Exclude, FilesFrom, Include, Jobs, Paths, Shard
 from autotag.cli.run import Run
 from autotag.config import Config
 from autotag.models.registry import ModelChoice

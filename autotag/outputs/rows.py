@@ -63,11 +63,12 @@ class Csv:
         held: list[bytes] = []
         quoted = False
         for line in lines:
-            if quoted and self._is_row(line):
+            odd = line.count(b'"') % 2 == 1
+            if quoted and not odd and self._is_row(line):
                 yield b"".join(held)  # a quote too many: what is open would swallow the rest of the file
                 held, quoted = [], False
             held.append(line)
-            quoted ^= line.count(b'"') % 2 == 1
+            quoted ^= odd
             if not quoted:
                 yield b"".join(held)
                 held = []
@@ -75,6 +76,8 @@ class Csv:
             yield b"".join(held).removesuffix(b"\n")  # it broke off within quotes
 
     def read(self, row: bytes) -> Outcome:
+        if row.count(b'"') % 2:
+            raise ValueError("a quote too many, or too few")
         (cells,) = csv.reader([row.decode()], strict=True)
         return from_row(from_csv(cells))
 

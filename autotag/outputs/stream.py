@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, TextIO
 
 from autotag.request import LIKELY
-from autotag.result import FIELDS, Failure, Outcome, to_row
+from autotag.result import FIELDS, Failure, Outcome, path_bytes, to_row
 from autotag.system.text import as_json, printable
 
 Results = Iterable[Outcome]
@@ -136,7 +136,7 @@ def _cells(outcome: Outcome) -> dict[str, Any]:
         row["scores"] = "; ".join(str(tag["score"]) for tag in row["tags"])
         row["tags"] = "; ".join(tag["tag"] for tag in row["tags"])
         row["warnings"] = "; ".join(row["warnings"])
-    for name in ("path", "error_message"):
-        if row.get(name, "").startswith(("=", "+", "-", "@")):  # which a spreadsheet would compute
-            row[name] = f"./{row[name]}"
+    if (outcome.path or "").startswith(("=", "+", "-", "@")):  # which a spreadsheet would compute
+        row |= {name: f"./{row[name]}" for name in ("path", "error_message") if name in row}
+        row["path_bytes"] = path_bytes(outcome.path or "")
     return row
