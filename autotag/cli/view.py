@@ -8,17 +8,17 @@ import typer
 
 from autotag.batch import processes, tag_files
 from autotag.cli import options
-from autotag.cli.options import (
+from autotag.cli.chosen import (
     Files,
     chosen_files,
     chosen_model,
     chosen_run,
     given,
-    output,
     refuse,
     resolution,
     with_options,
 )
+from autotag.cli.options import output
 from autotag.cli.run import Run
 from autotag.config import DEFAULT, Config
 from autotag.errors import AudioError
