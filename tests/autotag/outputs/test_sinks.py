@@ -465,7 +465,7 @@ def test_what_is_kept_is_read_back(tmp_path: Path, ending: str) -> None:
     tally = tag_into(paths, out, SMALL, jobs=1, progress=lambda done, total, _: seen.append((done, total)))
     assert (tally.tagged, tally.failed, tally.skipped) == (2, 1, 0)
     assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
-    found = {outcome.path: outcome for outcome in read_outcomes(out)}
+    found = {str(outcome.path): outcome for outcome in read_outcomes(out)}
     assert list(found) == [str(path) for path in paths]
     for path, outcome in found.items():
         if isinstance(outcome, Result):
