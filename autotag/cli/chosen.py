@@ -52,20 +52,22 @@ def with_options(**builders: Callable[..., Any]) -> Callable[[Command], Command]
         folded = {
             name: inspect.signature(build, eval_str=True).parameters for name, build in builders.items()
         }
-        shown: dict[str, inspect.Parameter] = {}
-        for parameter in [
-            *(parameter for name, parameter in own.items() if name not in builders),
-            *(option for options in folded.values() for option in options.values()),
-        ]:
-            if parameter.name not in ("context", "self"):
-                shown.setdefault(parameter.name, parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+        kept = [parameter for name, parameter in own.items() if name not in (*builders, "context")]
+        added = [
+            option for options in folded.values() for name, option in options.items() if name != "context"
+        ]
+        shown = {
+            option.name: option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in [*kept, *added]
+        }
         context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
         def run(context: typer.Context, **given: Any) -> Any:
-            options = given | {"context": context}
-            values = dict(options)
-            for name, build in builders.items():
-                values[name] = build(**{option: options[option] for option in folded[name]})
+            values = given | {"context": context}
+            built = {
+                name: builders[name](**{option: values[option] for option in options})
+                for name, options in folded.items()
+            }
+            values |= built
             return command(**{name: values[name] for name in own})
 
         run.__name__, run.__doc__ = command.__name__, command.__doc__

@@ -29,10 +29,9 @@ def _parsed(values: dict[str, int]) -> Callable[[str], int]:
 
 
 def _threshold(text: str) -> Any:
-    value = text if text == "auto" else number(text)
-    if value != "auto" and not 0 <= value <= 1:
+    if text != "auto" and not 0 <= number(text) <= 1:
         raise typer.BadParameter(f"{text!r}: use a score between 0 and 1, or 'auto'.")
-    return value
+    return text if text == "auto" else number(text)
 
 
 def _budget(text: str) -> float:
