@@ -62,7 +62,7 @@ def _is_glob_of(glob: str, text: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    """A path or pattern with / between its parts, none at its end, and its letters composed as one system does."""
+    """A path or pattern with / between its parts and none at its end, and with its letters composed."""
     text = normalize("NFC", text.replace(os.sep, "/"))
     while text.startswith("./"):
         text = text[2:]

@@ -36,8 +36,9 @@ def similar(library: Library, audio: "AudioInput", *, limit: int = 20, copies: b
     Args:
         audio: a path, in the library or not, or any other sound that `Tagger.tag` takes.
         limit: how many at most; 0 for all.
-        copies: list each copy of a recording; else the first stands for all, which are in `Found.copies`, and
-            copies of the sound are left out. Copies have durations within 1 % and a cosine of at least `SAME`.
+        copies: list each copy of a recording; else the first stands for all, which are in `Found.copies`,
+            and copies of the sound are left out. Copies have durations within 1 % and a cosine of at least
+            `SAME`.
 
     Raises:
         AudioError: the sound is not in the library and cannot be tagged.
@@ -69,7 +70,7 @@ def similar(library: Library, audio: "AudioInput", *, limit: int = 20, copies: b
 
 
 def duplicates(library: Library) -> list[list[str]]:
-    """Paths of the tracks that are the same recording, the first one of each list the first in the library."""
+    """Paths of the tracks that are the same recording, in each list in the order of the library."""
     import numpy as np
 
     from autotag.library.vectors import cosines
@@ -136,7 +137,7 @@ def _duration(library: Library, path: str | None) -> float | None:
 
 
 def _heard(library: Library, audio: Any) -> tuple[bytes, float]:
-    """The compact embedding and the duration of a sound that is not in the library, by the library's model."""
+    """Compact embedding and duration of a sound that is not in the library, by the library's model."""
     from autotag.library.vectors import compact
     from autotag.models.registry import find
     from autotag.tagger import Tagger
@@ -144,8 +145,8 @@ def _heard(library: Library, audio: Any) -> tuple[bytes, float]:
     model = find(library.model)
     if model.sha256 != library.sha256:
         raise LibraryError(
-            f"{library.path}: made with another version of {library.model} than is installed, whose embeddings "
-            "do not compare. Run 'autotag scan' with --force, or name a file in the library."
+            f"{library.path}: made with another version of {library.model} than is installed, whose "
+            "embeddings do not compare. Run 'autotag scan' with --force, or name a file in the library."
         )
     scores = Tagger(library.model).scores(audio, library.excerpt)
     return compact(scores.embedding()), scores.duration

@@ -52,8 +52,8 @@ def moved(
 ) -> dict[str, str]:
     """New paths, and the old one that each had.
 
-    A path that is gone and a new one are the same file if they have one size and time; where several do, if the
-    name is the same too, and then rather where more of the folders above it is.
+    A path that is gone and a new one are the same file if they have one size and time; where several do, if
+    the name is the same too, and then rather where more of the folders above it is.
 
     Args:
         gone: what is missing below the folders of the scan.

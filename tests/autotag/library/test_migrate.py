@@ -93,8 +93,8 @@ def make_old(path: Path, commit: str = "0000000") -> None:
             warnings = ("", 'one "quoted"', "one; two\\")[number]
             marks = ", ".join("?" * 13)
             database.execute(
-                "INSERT INTO tracks (id, path, size, modified, ok, model, duration, excerpt, segments, decode_ms,"
-                f" mel_ms, model_ms, warnings) VALUES ({marks})",
+                "INSERT INTO tracks (id, path, size, modified, ok, model, duration, excerpt, segments,"
+                f" decode_ms, mel_ms, model_ms, warnings) VALUES ({marks})",
                 (*row, warnings),
             )
             scores = ((tag + 1, row[0], score) for tag, score in enumerate(SCORES[number].tolist()))
