@@ -58,6 +58,7 @@ def test_scores_of_all_outputs_are_kept_as_they_are(tmp_path: Path) -> None:
     with Library(path, MODEL) as sink:
         sink.write(result)
     ((kept,),) = rows(path, "SELECT outputs FROM tracks")
+    assert result.scores is not None
     assert np.array_equal(np.frombuffer(kept, "<f4"), result.scores)
     assert [Output(*row) for row in rows(path, "SELECT vocabulary, tag FROM outputs ORDER BY id")] == list(
         BOTH
@@ -245,7 +246,7 @@ def test_wrong_values_are_a_line(tmp_path: Path, damage: str) -> None:
     ):
         with Library(path) as library:
             try:
-                ask(library)  # type: ignore[no-untyped-call]
+                ask(library)
             except LibraryError as error:
                 failed += 1
                 assert "\n" not in str(error)

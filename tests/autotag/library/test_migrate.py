@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from autotag.errors import LibraryError
-from autotag.library import choice, schema
+from autotag.library import schema
 from autotag.library.database import Library
 from autotag.library.query import find, stats
-from autotag.meaning import Meaning, Output
+from autotag.meaning import MEANINGS, Meaning, Output
 from autotag.models.registry import find as named
 from autotag.request import Selection
 from autotag.result import Failure, Result
@@ -119,7 +119,7 @@ def test_a_library_of_version_1_is_migrated_in_place(tmp_path: Path) -> None:
         ):
             outcome = outcomes[os.fsdecode(name)]
             assert isinstance(outcome, Result)
-            chosen = Selection(top=0).choose(outputs, np.float32(scores))
+            chosen = Selection(top=0).choose(outputs, np.array(scores, np.float32))
             assert outcome.tags == chosen
             assert (outcome.duration, outcome.segments, outcome.warnings) == (30.5, 1, warnings)
             assert outcome.ms == {"decode": 1.5, "mel": 2.5, "model": 3.5}
@@ -202,7 +202,7 @@ def test_another_table_of_meanings_chooses_the_tags_again(
         before = [found.tags for found in find(library, ["piano"], minimum=0.0)]
     changed = tuple(
         replace(meaning, synonyms=("harp",)) if meaning.name == "piano" else meaning
-        for meaning in choice.MEANINGS
+        for meaning in MEANINGS
         if meaning.name != "harp"
     )
     monkeypatch.setattr("autotag.library.choice.MEANINGS", changed)
