@@ -165,12 +165,9 @@ class Walk:
                 for name in sorted(names):
                     if not name.lower().endswith(SUFFIXES) or (is_hidden(name) and not self.hidden):
                         continue
-                    if self._is_new(identity, name):
-                        yield (
-                            paths[name],
-                            paths[name][above:],
-                            self._is_wanted(paths[name][above:], paths[name]),
-                        )
+                    path = paths[name]
+                    new = self._is_new(identity, name)
+                    yield path, path[above:], new and self._is_wanted(path[above:], path)
             # A folder that cannot be read stands for itself too.
             yield from ((path, path[above:], True) for path in unreadable)
 
