@@ -20,7 +20,8 @@ from autotag.system.text import printable
 
 if TYPE_CHECKING:
     from autotag.outputs.containers import Values
-    from autotag.outputs.filetags import Row, Written
+    from autotag.outputs.earlier import Row
+    from autotag.outputs.filetags import Written
     from autotag.result import Result
 
 
@@ -54,10 +55,17 @@ def write(
         bool, typer.Option("--force", help="Write over a genre or mood that is there already.")
     ] = False,
     undo: Annotated[bool, typer.Option("--undo", help="Put back what was there before.")] = False,
+    keep_time: Annotated[
+        bool,
+        typer.Option("--keep-time", help="Keep the time of modification. Backups may then miss the change."),
+    ] = False,
+    skip_links: Annotated[
+        bool, typer.Option("--skip-links", help="Leave files alone that have other hard links.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the changes, write nothing.")] = False,
 ) -> None:
     """Write tags into the files themselves; --undo takes them back."""
-    from autotag.outputs.filetags import attempt, fields
+    from autotag.outputs.filetags import LIKELY, attempt, fields
 
     tagging = options.given(context, *Config.__slots__, "tags", "model", "seconds", "jobs")
     writing = options.given(context, "top", "threshold", "genre", "mood", "force")
@@ -68,6 +76,7 @@ def write(
     if undo and (others := [*tagging, *writing, *(["from"] if from_ else [])]):
         raise typer.BadParameter(f"leave out --{others[0]}", param_hint="--undo")
 
+    minimum = threshold if isinstance(threshold, float) else LIKELY
     found: Iterator[Row | Result | Failure]
     if undo:
         found = _no_tags(paths or [])
@@ -85,31 +94,37 @@ def write(
         else:
             for warning in item.warnings:
                 typer.echo(f"warning: {printable(item.path)}: {warning}", err=True)
-            outcome = attempt(item.path, fields(item.tags, genre, mood), force, dry_run)
+            wanted = fields(item.tags, genre, mood, minimum)
+            outcome = attempt(item.path, wanted, force, dry_run, keep_time=keep_time, skip_links=skip_links)
         if isinstance(outcome, Failure):
             failed = True
             typer.echo(f"error: {printable(outcome.message)}", err=True)
         else:
+            for warning in outcome.warnings:
+                typer.echo(f"warning: {printable(f'{outcome.path}: {warning}')}", err=True)
             _show(outcome)
     if failed:
         raise typer.Exit(1)
 
 
 def _no_tags(paths: list[Path]) -> Iterator["Row"]:
-    from autotag.outputs.filetags import Row
+    from autotag.outputs.earlier import Row
 
     return (Row(str(path), "") for path in audio_files(paths))
 
 
 def _tags_of_earlier_run(path: Path, top: int, threshold: float | str | None) -> Iterator["Row | Failure"]:
     from autotag.models.registry import find
-    from autotag.outputs.filetags import rows
+    from autotag.outputs.earlier import rows
+    from autotag.outputs.filetags import is_own_write
     from autotag.request import narrow
 
     for row in rows(path):
         if isinstance(row, Failure):
             yield row
-        elif row.modified not in (None, size_and_time(Path(row.path))[1]):
+        elif row.modified not in (None, size_and_time(Path(row.path))[1]) and not is_own_write(
+            row.path, row.size, row.modified
+        ):
             yield Failure(row.path, "Changed", f"{row.path}: has changed since it was tagged: tag it again")
         else:
             metadata = find(row.model).metadata if threshold == "auto" else None
@@ -127,7 +142,8 @@ def _tags_of_model(
 
 def _show(written: "Written") -> None:
     """The file, and a line a field: old -> new."""
-    typer.echo(printable(written.path) + ("" if written.changes or written.kept else "  as it should be"))
+    nothing = "" if written.changes or written.kept else "  as it should be"
+    typer.echo(printable(written.path) + (f"  {written.skipped}" if written.skipped else nothing))
     for change in written.changes:
         typer.echo(f" {change.field:8} {_joined(change.old)} -> {_joined(change.new)}")
     for change in written.kept:
