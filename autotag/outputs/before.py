@@ -14,6 +14,9 @@ from autotag.outputs.containers import AUTOTAG, GENRE, MOOD, Removed, TagContain
 MOST = 1 << 16
 """Characters of the field: more was not written by autotag."""
 
+MOST_ITEMS = 1 << 31
+"""Items in a file: no container can hold more."""
+
 MOST_STAMPS = 10
 """States of a file between which autotag alone changed it; of more, the first and the last are kept."""
 
@@ -115,7 +118,7 @@ def parse(text: str, container: TagContainer) -> Before:
     for name, value in _fields(found["was"], (AUTOTAG, GENRE, MOOD)).items():
         _require(isinstance(value, dict) and value.keys() == {"values", "items"})
         items = [(at, base64.b64decode(item, validate=True)) for at, item in value["items"]]
-        _require(all(type(at) is int and at >= 0 for at, _ in items))
+        _require(all(type(at) is int and 0 <= at < MOST_ITEMS for at, _ in items))
         if found["format"] == container.format:
             _require(all(container.is_item(item) and container.field(item) == name for _, item in items))
         was[name] = Was(_texts(value["values"]), items)

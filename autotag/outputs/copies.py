@@ -26,6 +26,7 @@ _LEFT = re.compile(r"\.autotag-\w{8}\.tmp")
 
 DAY = 24 * 3600
 SECOND = 10**9
+HOUR = 3600 * SECOND
 
 _tidied: set[Path] = set()
 
@@ -183,9 +184,10 @@ def _give(file: BinaryIO, target: Path, status: os.stat_result) -> list[str]:
 def time_of_change(status: os.stat_result, keep: bool, same_size: bool) -> int:
     """The time of modification for a changed file, in nanoseconds since 1970: now, unless it is to be kept.
 
-    Where the size may stay, it is another time also to a file system or program that goes by two seconds.
+    Where the size may stay, it is later than before also to what goes by two seconds, however soon that was.
     """
     now, then = time.time_ns(), status.st_mtime_ns
     if keep:
         return then
-    return then + 2 * SECOND if same_size and abs(now - then) < 2 * SECOND else now
+    soon = same_size and then < now + HOUR  # later than that, the time is wrong anyway
+    return max(now, then + 2 * SECOND) if soon else now

@@ -108,7 +108,7 @@ def write_tags(
     stamp = Stamp(status.st_size, status.st_mtime_ns)
     earlier, own = _take_back(container, path, stamp)
     try:
-        back = container.patches()
+        back = container.patches() if earlier else []
         before, kept, warnings = _put(container, wanted, force)
         if before == earlier and {field: container.get(field) for field in FIELDS} == old:
             return Written(str(path), (), kept)

@@ -45,7 +45,7 @@ class Id3(TagContainer):
     def __init__(self, data: bytes = b"", start: int = 0, v1: bytes = b"") -> None:
         self._start, self._size = start, len(data)
         self._version, self._flags, self._extended, self._rest = 4, 0, b"", b""
-        self._plain = False
+        self._plain, self._every = False, False
         items: list[bytes] = []
         self._old = _of_v1(v1)
         if data:
@@ -64,6 +64,7 @@ class Id3(TagContainer):
             raise Damaged("its ID3 tag is compressed")
         body = data[10 : len(data) - 10 if self._flags & 0x10 and self._version == 4 else None]
         if self._flags & 0x80 and self._version < 4:
+            self._every = _encoded(_decoded(body), every=False) != body
             body = _decoded(body)
         if self._flags & 0x40 and self._version > 2:
             size = _number(body[:4], 7) if self._version == 4 else int.from_bytes(body[:4], "big") + 4
@@ -85,7 +86,7 @@ class Id3(TagContainer):
             return b""
         body = self._extended + b"".join(self.items) + self._rest
         if self._flags & 0x80 and self._version < 4:
-            body = _encoded(body)
+            body = _encoded(body, self._every)
         if len(body) >= MOST:
             raise Unwritable("its ID3 tag would be larger than such a tag can be")
         head = bytes([self._version, 0, self._flags]) + _digits(len(body), 7)
@@ -218,7 +219,10 @@ def _decoded(data: bytes) -> bytes:
     return data.replace(b"\xff\0", b"\xff")
 
 
-def _encoded(data: bytes) -> bytes:
+def _encoded(data: bytes, every: bool) -> bytes:
+    """With those nulls: behind every byte of ones, or where it is needed."""
+    if every:
+        return data.replace(b"\xff", b"\xff\0")
     return re.sub(rb"\xff(?=[\xe0-\xff\0])", b"\xff\0", data) + (b"\0" if data[-1:] == b"\xff" else b"")
 
 

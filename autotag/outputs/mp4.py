@@ -227,16 +227,23 @@ def _deep(data: bytes, at: int, start: int) -> list[_Atom]:
 def _moved(name: bytes, body: bytes, behind: int, by: int) -> bytes:
     """The body of such a table with the places from one on moved."""
     if name in (b"stco", b"co64"):
-        letter, count = "I" if name == b"stco" else "Q", int.from_bytes(body[4:8], "big")
-        at, form = 8, f">{count}{letter}"
+        count, at, size = int.from_bytes(body[4:8], "big"), 8, 4 if name == b"stco" else 8
+        step = size
     elif name == b"tfhd":
-        at, form = 8, ">Q" if len(body) >= 16 and body[3] & 1 else ">"
+        count, at, size, step = int(len(body) >= 16 and bool(body[3] & 1)), 8, 8, 8
+    elif name == b"tfra":  # a time, a place, and three numbers of one to four bytes
+        size = 8 if body[:1] == b"\1" else 4
+        count, at = int.from_bytes(body[12:16], "big"), 16 + size
+        step = 2 * size + sum((int.from_bytes(body[8:12], "big") >> shift & 3) + 1 for shift in (4, 2, 0))
     else:
         raise Unwritable(f"it holds a table ({name.decode()}) that autotag cannot keep right")
-    try:
-        places = [place + by * (place >= behind) for place in struct.unpack_from(form, body, at)]
-        return body[:at] + struct.pack(form, *places) + body[at + struct.calcsize(form) :]
-    except struct.error as error:
-        raise Unwritable(
-            "its table of where its sound is breaks off, or cannot hold larger numbers"
-        ) from error
+    if count and at + (count - 1) * step + size > len(body):
+        raise Unwritable("its table of where its sound is breaks off")
+    found = bytearray(body)
+    for place in range(at, at + count * step, step):
+        number = int.from_bytes(body[place : place + size], "big")
+        if number >= behind:
+            if number + by >= 1 << 8 * size:
+                raise Unwritable("its sound would stand too far behind for the table of where it is")
+            found[place : place + size] = (number + by).to_bytes(size, "big")
+    return bytes(found)
