@@ -50,14 +50,14 @@ class Before:
 
     Attributes:
         format: of the items.
-        made: the place for tags that autotag made; empty if there was one.
+        made: what autotag had to make for its tags; empty if there was a place for them.
         was: what fields held that autotag has set.
         wrote: the genre and mood that autotag wrote, to tell them from a person's.
         stamps: size and time of the file before autotag wrote, and after each time that it did.
     """
 
     format: str
-    made: str
+    made: str = field(compare=False)
     was: dict[str, Was]
     wrote: dict[str, Values]
     stamps: tuple[Stamp, ...] = field(default=(), compare=False)

@@ -84,6 +84,10 @@ class TagContainer:
         """Remove the place for tags that autotag once made, if nothing of others stands in it."""
         raise NotImplementedError
 
+    def to_make(self) -> str:
+        """What these items need in the file that it had not before autotag wrote; empty for nothing."""
+        return self.made or self.dropped
+
     def patches(self) -> list[Patch]:
         """What to change in the file for it to hold these items, in the order of its bytes."""
         raise NotImplementedError

@@ -51,7 +51,7 @@ def check_writable(target: Path, status: os.stat_result) -> None:
         raise TagsUnwritable(f"{target}: tags cannot be written: the file is read-only")
 
 
-def replace(
+def put_copy(
     target: Path, patches: list[Patch], status: os.stat_result, modified: int, check: Callable[[Path], None]
 ) -> list[str]:
     """Put a copy with patches in the place of a file, of the same mode, group and, if possible, owner.

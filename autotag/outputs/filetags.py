@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
@@ -11,7 +11,7 @@ from autotag.errors import AudioError, ExtraMissing, TagsUnreadable, TagsUnwrita
 from autotag.meaning import VALUES
 from autotag.outputs.before import MOST, Before, Stamp, Was, parse
 from autotag.outputs.containers import AUTOTAG, BEFORE, GENRE, MOOD, Damaged, TagContainer, Values
-from autotag.outputs.copies import check_writable, digest, replace, tidy, time_of_change
+from autotag.outputs.copies import check_writable, digest, put_copy, tidy, time_of_change
 from autotag.outputs.kinds import read_tags
 from autotag.result import Failure, Tag
 
@@ -138,7 +138,7 @@ def write_tags(
         def as_it_should_be(copy: Path) -> None:
             _check(copy, target, container, digest(target, back) if before else None)
 
-        warnings += replace(target, patches, status, modified, as_it_should_be)
+        warnings += put_copy(target, patches, status, modified, as_it_should_be)
     return Written(str(path), tuple(c for c in changes if c.old != c.new), kept, tuple(warnings))
 
 
@@ -234,7 +234,7 @@ def _put(
         container.put(field, values)
     before = Before(
         container.format,
-        container.made or container.dropped,
+        container.to_make(),
         {field: Was(was_values[field], removed[field]) for field in new},
         {field: values for field, values in new.items() if field != AUTOTAG},
     )
@@ -245,18 +245,17 @@ def _sign(
     container: TagContainer, before: Before, known: tuple[Stamp, ...], size: int, modified: int
 ) -> None:
     """Add what was before, with the size that the file will have, which depends on it."""
-    to_be = 0
+    made, to_be = before.made, 0
     while True:
         container.take(BEFORE)
-        stamps = (*known, Stamp(to_be, modified))
-        text = Before(before.format, before.made, before.was, before.wrote, stamps).text()
+        text = replace(before, made=made, stamps=(*known, Stamp(to_be, modified))).text()
         if len(text) > MOST:
             raise Damaged("what it holds now is too long to be kept for --undo")
         container.put(BEFORE, [text])
         found = size + sum(len(patch.data) - (patch.end - patch.start) for patch in container.patches())
-        if found == to_be:
+        if (found, container.to_make()) == (to_be, made):
             return
-        to_be = found
+        made, to_be = container.to_make(), found
 
 
 def _check(copy: Path, target: Path, container: TagContainer, origin: bytes | None) -> None:

@@ -68,6 +68,8 @@ class Id3(TagContainer):
             body = _decoded(body)
         if self._flags & 0x40 and self._version > 2:
             size = _number(body[:4], 7) if self._version == 4 else int.from_bytes(body[:4], "big") + 4
+            if size > len(body) or len(body) < 6:
+                raise Damaged("its ID3 tag breaks off")
             if body[5 if self._version == 4 else 4] & (0x20 if self._version == 4 else 0x80):
                 raise Damaged("its ID3 tag has a checksum, which would no longer be right")
             self._extended = body[:size]

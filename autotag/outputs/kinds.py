@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import struct
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +13,8 @@ from autotag.outputs.chunks import Chunked
 from autotag.outputs.containers import GENRE, MOOD, Damaged, TagContainer, Unwritable, Values, part
 from autotag.outputs.id3 import Id3, size_of_tag, v1_of
 from autotag.outputs.mp4 import Mp4
-from autotag.outputs.vorbis import Flac, Ogg
+from autotag.outputs.ogg import Ogg
+from autotag.outputs.vorbis import Flac
 
 FORMATS = "MP3, AIFF, WAV, FLAC, Ogg and MP4"
 
@@ -72,6 +74,8 @@ def read_tags(path: Path) -> TagContainer:
             f"{path}: {error} ({name}). Tags are written into {FORMATS} only, and only into whole files."
         )
         raise TagsUnreadable(message) from error
+    except (ArithmeticError, LookupError, ValueError, struct.error) as error:  # of what nobody foresaw
+        raise TagsUnreadable(f"{path}: its tags are damaged: {error}") from error
     except OSError as error:
         raise UnreadableAudio(f"{path}: cannot be read: {error.strerror or error}") from error
 

@@ -7,7 +7,7 @@ import struct
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -22,6 +22,7 @@ from tests.conftest import SONG, encode, music
 
 mutagen = pytest.importorskip("mutagen", reason="mutagen, which writes tags, is not installed")
 FLAC = pytest.importorskip("mutagen.flac").FLAC
+OggPage = pytest.importorskip("mutagen.ogg").OggPage
 MP4 = pytest.importorskip("mutagen.mp4").MP4
 
 SHORT = fields([Tag("rock", 0.9), Tag("quiet", 0.8)], genre=True, mood=True)
@@ -170,6 +171,63 @@ def test_ogg_with_a_packet_of_comments_over_several_pages(tmp_path: Path, subtyp
     write_tags(path, SHORT)
     assert mutagen.File(path)["autotag"] == list(SHORT[AUTOTAG])
     assert soundfile.info(path).frames == 48000
+
+
+def ogg_page(old: Any, sequence: int, position: int, lacing: bytes, data: bytes, more: bool) -> bytes:
+    """A page of a stream, with its checksum."""
+    head = struct.pack("<4sBBqIII", b"OggS", 0, more, position, old.serial, sequence, 0)
+    whole = head + bytes([len(lacing)]) + lacing + data
+    crc = 0
+    for byte in whole:
+        crc ^= byte << 24
+        for _ in range(8):
+            crc = crc << 1 ^ (0x104C11DB7 if crc & 1 << 31 else 0)
+    return whole[:22] + struct.pack("<I", crc) + whole[26:]
+
+
+def with_full_pages(path: Path, comment: bytes) -> None:
+    """Put a comment into an Ogg whose pages are as large as can be, as libogg writes them."""
+    with path.open("rb") as file:
+        pages = [OggPage(file)]
+        while file.tell() < path.stat().st_size:
+            pages.append(OggPage(file))
+    behind = next(i for i, page in enumerate(pages) if page.position > 0)
+    packets = OggPage.to_packets(pages[1:behind])
+    prefix = 7 if packets[0].startswith(b"\x03vorbis") else 8
+    packets[0] = packets[0][:prefix] + vorbis(comment, b"genre=Ska", rest=b"\1" * (prefix == 7))
+    lacing = b"".join(b"\xff" * (len(data) // 255) + bytes([len(data) % 255]) for data in packets)
+    data, found = b"".join(packets), [pages[0].write()]
+    for at in range(0, len(lacing), 255):
+        some = lacing[at : at + 255]
+        position = 0 if min(some) < 255 else -1
+        more = at > 0 and lacing[at - 1] == 255
+        found.append(ogg_page(pages[0], len(found), position, some, data[: sum(some)], more))
+        data = data[sum(some) :]
+    for page in pages[behind:]:
+        page.sequence = len(found)
+        found.append(page.write())
+    path.write_bytes(b"".join(found))
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+@pytest.mark.parametrize("size", [*range(60_000, 65_000, 600), *range(64_900, 65_100, 20), 130_000])
+def test_ogg_with_pages_that_have_no_room(tmp_path: Path, subtype: str, size: int) -> None:
+    path = tmp_path / "song.ogg"
+    soundfile.write(path, music(1, 48000), 48000, format="OGG", subtype=subtype)
+    with_full_pages(path, b"METADATA_BLOCK_PICTURE=" + b"x" * size)
+    assert soundfile.info(path).frames == 48000
+    before = soundfile.read(path)[0]
+    stays(path)
+    for wanted in (SHORT, LONG):
+        write_tags(path, wanted, force=True)
+        assert mutagen.File(path)["autotag"] == list(wanted[AUTOTAG])
+        assert np.array_equal(soundfile.read(path)[0], before)
+    write_tags(path, LONG, force=True)
+    with path.open("rb") as file:
+        pages = []
+        while file.tell() < path.stat().st_size:
+            pages.append(OggPage(file))
+    assert [page.sequence for page in pages] == list(range(len(pages)))
 
 
 def ffmpeg(path: Path, *arguments: str) -> Path:
