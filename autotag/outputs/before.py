@@ -9,13 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from autotag.outputs.containers import AUTOTAG, GENRE, MOOD, Removed, TagContainer, Values
+from autotag.outputs.containers import AUTOTAG, GENRE, MOOD, MOST_ITEMS, Removed, TagContainer, Values
 
 MOST = 1 << 16
 """Characters of the field: more was not written by autotag."""
-
-MOST_ITEMS = 1 << 31
-"""Items in a file: no container can hold more."""
 
 MOST_STAMPS = 10
 """States of a file between which autotag alone changed it; of more, the first and the last are kept."""

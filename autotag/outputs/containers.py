@@ -23,6 +23,9 @@ Values = tuple[str, ...]
 Removed = list[tuple[int, bytes]]
 """Items that were taken away: where each stood among all items, and its bytes."""
 
+MOST_ITEMS = 100_000
+"""Frames, comments or atoms in a file: more are no tags."""
+
 BLOCK = 1 << 20
 """Bytes that are copied at a time."""
 

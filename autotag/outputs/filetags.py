@@ -101,7 +101,8 @@ def write_tags(
         ExtraMissing: mutagen is not installed.
     """
     target = Path(os.path.realpath(path))
-    tidy(target.parent)
+    if not dry_run:
+        tidy(target.parent)
     status = check(target)
     container = read_tags(target)
     old = {field: container.get(field) for field in FIELDS}
@@ -224,7 +225,7 @@ def _put(
             kept.append(Change(field, old or foreign, values))
             continue
         if foreign:
-            warnings.append(f"its {field.lower()} in another kind of tag stays: {', '.join(foreign)}")
+            warnings.append(f"its {field.lower()} in another kind of tag stays: {', '.join(foreign)[:80]}")
         new[field] = values
     if not new:
         return None, tuple(kept), warnings

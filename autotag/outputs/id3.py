@@ -14,6 +14,7 @@ from autotag.outputs.containers import (
     BEFORE,
     GENRE,
     MOOD,
+    MOST_ITEMS,
     Damaged,
     Patch,
     TagContainer,
@@ -183,7 +184,8 @@ def _frames(body: bytes, version: int, bits: int) -> tuple[list[bytes], bytes]:
     """The frames at the start of some bytes, and what stands behind them."""
     letters, head = (3, 6) if version == 2 else (4, 10)
     name = re.compile(b"[A-Z][A-Z0-9]{%d}" % (letters - 1))
-    found, at = [], 0
+    found: list[bytes] = []
+    at = 0
     while name.match(body, at) and at + head <= len(body):
         digits = body[at + letters : at + (6 if version == 2 else 8)]
         if version == 4 and bits == 7 and max(digits) > 127:
@@ -191,6 +193,8 @@ def _frames(body: bytes, version: int, bits: int) -> tuple[list[bytes], bytes]:
         size = _number(digits, bits if version == 4 else 8)
         if at + head + size > len(body):
             break
+        if len(found) == MOST_ITEMS:
+            raise Damaged(f"its ID3 tag has more than {MOST_ITEMS:,} frames")
         found.append(body[at : at + head + size])
         at += head + size
     return found, body[at:]

@@ -74,7 +74,7 @@ def read_tags(path: Path) -> TagContainer:
             f"{path}: {error} ({name}). Tags are written into {FORMATS} only, and only into whole files."
         )
         raise TagsUnreadable(message) from error
-    except (ArithmeticError, LookupError, ValueError, struct.error) as error:  # of what nobody foresaw
+    except (ArithmeticError, LookupError, RecursionError, ValueError, struct.error) as error:
         raise TagsUnreadable(f"{path}: its tags are damaged: {error}") from error
     except OSError as error:
         raise UnreadableAudio(f"{path}: cannot be read: {error.strerror or error}") from error

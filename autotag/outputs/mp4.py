@@ -9,6 +9,7 @@ from autotag.outputs.containers import (
     BEFORE,
     GENRE,
     MOOD,
+    MOST_ITEMS,
     Damaged,
     Patch,
     TagContainer,
@@ -19,6 +20,9 @@ from autotag.outputs.containers import (
 
 PLACE = b"moov", b"udta", b"meta", b"ilst"
 """Where the list stands, from the outside to the inside."""
+
+AROUND = b"trak", b"mdia", b"minf", b"stbl", b"traf"
+"""What tables of places in the file stand in."""
 
 MOST = 1 << 28
 """Bytes of the atoms that describe the sound; they are read as a whole."""
@@ -197,28 +201,33 @@ def _atoms(file: BinaryIO, at: int, end: int) -> list[_Atom]:
     return found
 
 
-def _within(data: bytes, at: int, start: int) -> list[_Atom]:
-    """The atoms in some bytes, from one place on, as far as they fit.
+def _within(data: bytes, at: int, start: int, end: int | None = None) -> list[_Atom]:
+    """The atoms in some bytes, from one place to another, as far as they fit.
 
     Args:
         start: where the bytes stand in the file.
     """
-    found = []
-    while at + 8 <= len(data) and data[at : at + 4] != bytes(4):
-        atom = _head(data[at : at + 16], at, len(data))
+    found: list[_Atom] = []
+    end = len(data) if end is None else end
+    while at + 8 <= end and data[at : at + 4] != bytes(4):
+        atom = _head(data[at : at + 16], at, end)
         if atom is None:
             break
+        if len(found) == MOST_ITEMS:
+            raise Damaged(f"one of its atoms holds more than {MOST_ITEMS:,}")
         found.append(_Atom(atom.name, start + at, start + atom.body, start + atom.end, atom.wide))
         at = atom.end
     return found
 
 
-def _deep(data: bytes, at: int, start: int) -> list[_Atom]:
-    """The tables of places in a `moov`, `moof` or `mfra`, however deep."""
-    found: list[_Atom] = []
-    for atom in _within(data, at, start):
-        if atom.name in (b"trak", b"mdia", b"minf", b"stbl", b"traf"):
-            found += _deep(data[: atom.end - start], atom.body - start, start)
+def _deep(data: bytes, at: int, start: int, end: int | None = None, depth: int = 0) -> list[_Atom]:
+    """The tables of places in a `moov`, `moof` or `mfra`."""
+    found = []
+    for atom in _within(data, at, start, end):
+        if atom.name in AROUND:
+            if depth == len(AROUND):
+                raise Damaged("its atoms are nested too deep")
+            found += _deep(data, atom.body - start, start, atom.end - start, depth + 1)
         elif atom.name in (b"stco", b"co64", b"tfhd", b"tfra", b"saio"):
             found.append(atom)
     return found

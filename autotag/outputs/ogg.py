@@ -15,6 +15,9 @@ FLAC = b"\x7fFLAC"
 CODECS = {b"\x01vorbis": b"\x03vorbis", b"OpusHead": b"OpusTags", FLAC: b"", b"Speex   ": b""}
 """What the first packet of a stream begins with, and what its packet of comments does."""
 
+MOST = 1 << 28
+"""Bytes within which comments have to end."""
+
 CONTINUED, FIRST, LAST = 1, 2, 4
 """Of the flags of a page: it begins within a packet; it is the first or the last of its stream."""
 
@@ -159,7 +162,7 @@ def _behind(file: BinaryIO, last: _Page) -> Iterator[_Page]:
 def _header(file: BinaryIO, start: int) -> tuple[list[_Page], bytes]:
     """The pages that hold the comments of the first stream of sound, and what that stream begins with."""
     serial, found, codec, at = b"", [], b"", start
-    for _ in range(100_000):
+    while at - start < MOST:
         page = _page(file, at)
         at = page.end
         if page.head[5] & FIRST:
@@ -172,7 +175,7 @@ def _header(file: BinaryIO, start: int) -> tuple[list[_Page], bytes]:
             found.append(page)
             if any(size < 255 for size in page.lacing):
                 return found, codec
-    raise Damaged("its comments do not end")
+    raise Damaged("its comments do not end within 256 MiB")
 
 
 def _page(file: BinaryIO, at: int) -> _Page:

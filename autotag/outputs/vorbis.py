@@ -9,6 +9,7 @@ from autotag.outputs.containers import (
     BEFORE,
     GENRE,
     MOOD,
+    MOST_ITEMS,
     Damaged,
     Patch,
     TagContainer,
@@ -29,7 +30,10 @@ class Vorbis(TagContainer):
     def __init__(self, data: bytes, made: str = "") -> None:
         reader = _Reader(data)
         self.vendor = reader.text()
-        items = [reader.text() for _ in range(reader.number())]
+        count = reader.number()
+        if count > MOST_ITEMS:
+            raise Damaged(f"its list has more than {MOST_ITEMS:,} comments")
+        items = [reader.text() for _ in range(count)]
         self._rest = data[reader.at :]
         super().__init__("Vorbis comments", items, made)
 

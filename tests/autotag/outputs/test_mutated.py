@@ -2,6 +2,8 @@
 
 import os
 import random
+import struct
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -87,3 +89,37 @@ def test_mutated_files(tmp_path: Path) -> None:
         path.unlink()
     assert set(counts) <= {"written", "TagsUnreadable", "TagsUnwritable"}, counts
     assert counts["written"] > MUTATED / 3, counts
+
+
+def chain(name: bytes, depth: int) -> bytes:
+    """An atom in an atom in an atom."""
+    return b"".join(struct.pack(">I4s", 8 * (depth - level), name) for level in range(depth))
+
+
+def test_files_made_to_keep_autotag_busy(tmp_path: Path) -> None:
+    comments = struct.pack("<II", 0, 4_000_000) + bytes(16_000_000)
+    flac = b"fLaC" + bytes([0, 0, 0, 34]) + bytes(34) + b"\x84" + len(comments).to_bytes(3, "big") + comments
+    frames = b"TIT2" + bytes(6)
+    size = bytes(len(frames) * 500_000 >> shift & 127 for shift in (21, 14, 7, 0))
+    deep = chain(b"moov", 1) + chain(b"trak", 20_000)
+    deep = struct.pack(">I", len(deep)) + deep[4:]
+    wide = b"".join(struct.pack(">I4s", 8, b"free") for _ in range(300_000))
+    busy = {
+        "comments.flac": flac,
+        "frames.mp3": b"ID3\4\0\0" + size + frames * 500_000,
+        "tags.mp3": b"ID3\4\0\0\0\0\0\0" * 500_000,
+        "deep.m4a": b"\0\0\0\x0cftypM4A " + deep,
+        "wide.m4a": b"\0\0\0\x0cftypM4A " + wide,
+        "chunks.wav": b"RIFF" + struct.pack("<I", 4 + 8 * 300_000) + b"WAVE" + b"junk\0\0\0\0" * 300_000,
+        "zeros.mp3": bytes(30_000_000),
+        "syncs.mp3": b"\xff\xfb" * 5_000_000,
+    }
+    for name, data in busy.items():
+        path = tmp_path / name
+        path.write_bytes(data)
+        started = time.perf_counter()
+        outcome = attempt(path, ALL)
+        assert isinstance(outcome, Failure), name
+        assert outcome.kind in ("TagsUnreadable", "TagsUnwritable"), name
+        assert time.perf_counter() - started < 5, name
+        assert path.read_bytes() == data, name
