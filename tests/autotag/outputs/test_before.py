@@ -155,7 +155,7 @@ def test_a_value_that_the_field_never_had_can_only_be_of_that_field(tmp_path: Pa
     write_tags(path, ROCK)
     others = read_tags(path).others()
     good = json.loads(read_tags(path).get(BEFORE)[0])
-    good["was"][GENRE] = {"values": ["Ska"], "items": [[10**9, item(GENRE, "Ska", path)]]}
+    good["was"][GENRE] = {"values": ["Ska"], "items": [[99_999, item(GENRE, "Ska", path)]]}
     good["made"] = "anything"
     set_before(path, json.dumps(good))
     undo_tags(path)
