@@ -8,17 +8,15 @@ from typing import ClassVar, NamedTuple
 
 from autotag.audio.folders import check
 from autotag.errors import AudioError, ExtraMissing, TagsUnreadable, TagsUnwritable
-from autotag.meaning import VALUES
+from autotag.meaning import meaning_of
 from autotag.outputs.before import MOST, Before, Stamp, Was, parse
 from autotag.outputs.containers import AUTOTAG, BEFORE, GENRE, MOOD, Damaged, TagContainer, Values
 from autotag.outputs.copies import check_writable, digest, put_copy, tidy, time_of_change
 from autotag.outputs.kinds import read_tags
+from autotag.request import LIKELY
 from autotag.result import Failure, Tag
 
 FIELDS = AUTOTAG, GENRE, MOOD
-
-LIKELY = 0.5
-"""The score from which a tag is written as genre or mood unless another is asked for."""
 
 
 class Change(NamedTuple):
@@ -69,7 +67,8 @@ def fields(
 
 def _name(field: str, tag: str) -> str | None:
     """What players call a tag that is a genre, or a mood."""
-    return VALUES[field].get(tag)
+    meaning = meaning_of(tag)
+    return meaning.genre if field == GENRE else meaning.mood
 
 
 def write_tags(
@@ -166,7 +165,7 @@ def attempt(
     try:
         return write_tags(path, wanted, force, dry_run, keep_time=keep_time, skip_links=skip_links)
     except AudioError as error:
-        return Failure(str(path), error.kind, str(error))
+        return Failure(str(path), type(error).__name__, str(error))
 
 
 def is_own_write(path: str | Path, size: int | None, modified: int) -> bool:

@@ -204,5 +204,7 @@ def test_one_bad_field_does_not_end_the_run_over_a_folder(autotag: Run, tmp_path
     before = paths[1].read_bytes()
     run = autotag("write", "--undo", tmp_path)
     assert run.returncode == 1
-    assert run.stderr == f"error: {paths[1]}: its field {BEFORE} is not what autotag wrote: delete it\n"
+    assert run.stderr == f"error: {paths[1]}: its field {BEFORE} is not what autotag wrote: delete it\n" + (
+        "2 written, 0 unchanged, 1 failed\n"
+    )
     assert [path.read_bytes() for path in paths] == [SONG.read_bytes(), before, SONG.read_bytes()]

@@ -14,14 +14,11 @@ from typing import Any
 import pytest
 import soundfile
 
-from autotag.config import VOCABULARIES
 from autotag.errors import (
     AudioNotFound,
     TagsUnreadable,
     TagsUnwritable,
 )
-from autotag.meaning import VALUES
-from autotag.models.registry import models
 from autotag.outputs.containers import AUTOTAG, BEFORE, GENRE, MOOD, TagContainer, patched
 from autotag.outputs.filetags import Change, Written, attempt, fields, undo_tags, write_tags
 from autotag.outputs.kinds import read_tags
@@ -260,17 +257,6 @@ def test_a_before_that_somebody_edited_is_said(tmp_path: Path) -> None:
             write_tags(path, ALL)
 
 
-def test_genres_and_moods_are_tags_of_the_vocabularies() -> None:
-    known = {tag for entry in models().values() for tag in entry.metadata.tags}
-    assert {entry.metadata.vocabulary for entry in models().values()} == set(VOCABULARIES)
-    assert not VALUES[GENRE].keys() & VALUES[MOOD].keys()
-    for table in VALUES.values():
-        assert table.keys() <= known
-        assert all(";" not in value and "/" not in value for value in table.values())
-        spellings: dict[str, str] = {}
-        assert all(spellings.setdefault(value.lower(), value) == value for value in table.values())
-
-
 def bad(folder: Path) -> dict[str, type[Exception]]:
     (folder / "text.mp3").write_text("Lyrics, not music.\n" * 100)
     (folder / "text.flac").write_text("fLaC, not music.\n" * 100)
@@ -380,8 +366,9 @@ def test_the_command_shows_writes_and_takes_back(autotag: Run, library: Path) ->
     run = autotag(*arguments)
     assert run.returncode == dry.returncode == 1
     assert run.stdout == dry.stdout
-    assert run.stderr == dry.stderr
-    assert run.stderr.startswith(f"error: {library / 'text.mp3'}: not WAV")
+    assert run.stderr.startswith(f"error: {library / 'text.mp3'}: ")
+    assert run.stderr.endswith("2 written, 0 unchanged, 1 failed\n")
+    assert dry.stderr == run.stderr.replace("1 failed\n", "1 failed (nothing: --dry-run)\n")
     path, tags_line, genre_line, *_ = run.stdout.splitlines()
     assert path == str(library / "a.mp3")
     found = values(library / "a.mp3")
@@ -401,9 +388,9 @@ def test_the_command_shows_writes_and_takes_back(autotag: Run, library: Path) ->
 def test_the_command_takes_an_earlier_run(autotag: Run, library: Path) -> None:
     run = autotag("--model", SMALL, library, "--format", "jsonl", "--top", 0)
     (library / "tags.jsonl").write_text(run.stdout, "utf-8")
-    run = autotag("write", "--from", library / "tags.jsonl", "--top", 4)
+    run = autotag("write", "--from", library / "tags.jsonl", "--top", 4, "--threshold", 0)
     assert run.returncode == 1
-    assert run.stderr.startswith(f"error: {library / 'text.mp3'}: not WAV")
+    assert run.stderr.startswith(f"error: {library / 'text.mp3'}: ")
     first = values(library / "a.mp3")[AUTOTAG]
     assert len(first) == 4
     run = autotag("write", "--model", SMALL, library / "b.mp3", "--threshold", 0, "--top", 4)
@@ -415,20 +402,19 @@ def test_the_command_takes_an_earlier_run(autotag: Run, library: Path) -> None:
 
     os.utime(library / "a.mp3", (1, 1))
     run = autotag("write", "--from", library / "tags.jsonl", "--top", 1)
-    assert f"error: {library / 'a.mp3'}: has changed since it was tagged: tag it again" in run.stderr
+    assert f"error: {library / 'a.mp3'}: has changed since it was tagged. Tag it again." in run.stderr
     assert values(library / "a.mp3")[AUTOTAG] == chosen
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "give either files and folders or --from"),
-        ([SONG, "--from", "tags.jsonl"], "give either files and folders or --from"),
-        (["--from", "tags.jsonl", "--hop", "x10"], "leave out --hop"),
-        (["--undo", "--genre", SONG], "leave out --genre"),
-        (["--undo", "--from", "tags.jsonl"], "leave out --from"),
+        ([], "Name files and folders, or a file of results with --from."),
+        (["--from", "tags.jsonl", "--hop", "x10"], "Leave out --hop."),
+        (["--undo", "--genre", SONG], "Leave out --genre."),
+        (["--undo", "--from", "tags.jsonl"], "Leave out --from."),
         (["--from", "none.jsonl"], "none.jsonl: cannot be read: No such file or directory"),
-        ([SONG, "--model", SMALL, "--hop", "x10"], "it already says what --hop is"),
+        ([SONG, "--model", SMALL, "--hop", "x10"], "--model and --hop both choose a model."),
     ],
 )
 def test_a_wrong_request_is_exit_2(autotag: Run, arguments: list[object], message: str) -> None:
@@ -467,7 +453,7 @@ def test_a_full_disk_is_a_reason_and_the_others_go_on(tmp_path: Path) -> None:
     shutil.copy(SONG, tmp_path / "large.mp3")
     small = make(tmp_path, "ogg")
     before = (tmp_path / "large.mp3").read_bytes()
-    command = [sys.executable, "-m", "autotag", "write", "--from"]
+    command = [sys.executable, "-m", "autotag", "write", "--threshold", "0", "--from"]
     run = subprocess.run(
         [*command, str(_rows_for(tmp_path, [tmp_path / "large.mp3", small]))],
         capture_output=True,
@@ -476,7 +462,9 @@ def test_a_full_disk_is_a_reason_and_the_others_go_on(tmp_path: Path) -> None:
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)),
     )
     assert run.returncode == 1
-    assert run.stderr == f"error: {tmp_path / 'large.mp3'}: tags cannot be written: File too large\n"
+    assert run.stderr == f"error: {tmp_path / 'large.mp3'}: tags cannot be written: File too large\n" + (
+        "1 written, 0 unchanged, 1 failed\n"
+    )
     assert (tmp_path / "large.mp3").read_bytes() == before
     assert values(small)[AUTOTAG] == ALL[AUTOTAG]
     assert not list(tmp_path.glob(".autotag-*"))
