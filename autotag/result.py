@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeGuard
 
 from autotag.system.text import as_unicode
 
@@ -240,12 +240,17 @@ def _checked(name: str, kind: type, value: Any) -> Any:
 def _tag(item: Any) -> Tag:
     if isinstance(item, Mapping):
         tag, score = item.get("tag"), item.get("score")
-        if _is_name(tag) and type(score) in (float, int) and 0 <= score <= 1:
+        if (
+            _is_name(tag)
+            and isinstance(score, float | int)
+            and not isinstance(score, bool)
+            and 0 <= score <= 1
+        ):
             return Tag(tag, float(score))
     raise ValueError(f"one of its 'tags' is {item!r:.60}")
 
 
-def _is_name(text: Any) -> bool:
+def _is_name(text: Any) -> TypeGuard[str]:
     """Whether a value can be the name of a tag, a model or an error: short, and on one line."""
     return isinstance(text, str) and bool(text.strip()) and text.isprintable() and len(text) <= LONGEST
 
