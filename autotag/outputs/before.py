@@ -14,20 +14,20 @@ from autotag.outputs.containers import AUTOTAG, GENRE, MOOD, MOST_ITEMS, Removed
 MOST = 1 << 16
 """Characters of the field: more was not written by autotag."""
 
-MOST_STAMPS = 10
+MOST_STATES = 10
 """States of a file between which autotag alone changed it; of more, the first and the last are kept."""
 
 UNITS = 1, 100, 1000, 10**6, 10**9, 2 * 10**9
 """Nanoseconds of which file systems keep times in multiples."""
 
 
-class Stamp(NamedTuple):
+class FileState(NamedTuple):
     """Bytes of a file, and when it was modified, in nanoseconds since 1970."""
 
     size: int
     modified: int
 
-    def is_now(self, now: "Stamp") -> bool:
+    def is_now(self, now: "FileState") -> bool:
         """Whether a file is as it was, as far as the times of its file system can say."""
         off = abs(now.modified - self.modified)
         same_time = any(now.modified % unit == 0 and off < unit for unit in UNITS)
@@ -50,14 +50,14 @@ class Before:
         made: what autotag had to make for its tags; empty if there was a place for them.
         was: what fields held that autotag has set.
         wrote: the genre and mood that autotag wrote, to tell them from a person's.
-        stamps: size and time of the file before autotag wrote, and after each time that it did.
+        states: size and time of the file before autotag wrote, and after each time that it did.
     """
 
     format: str
     made: str = field(compare=False)
     was: dict[str, Was]
     wrote: dict[str, Values]
-    stamps: tuple[Stamp, ...] = field(default=(), compare=False)
+    states: tuple[FileState, ...] = field(default=(), compare=False)
 
     def text(self) -> str:
         """The value of the field."""
@@ -68,7 +68,7 @@ class Before:
             }
             for name, was in self.was.items()
         }
-        stamps = [list(stamp) for stamp in (*self.stamps[:1], *self.stamps[1:][-MOST_STAMPS + 1 :])]
+        states = [list(state) for state in (*self.states[:1], *self.states[1:][-MOST_STATES + 1 :])]
         return json.dumps(
             {
                 "version": 2,
@@ -76,7 +76,7 @@ class Before:
                 "made": self.made,
                 "was": was,
                 "wrote": self.wrote,
-                "stamps": stamps,
+                "states": states,
             }
         )
 
@@ -120,12 +120,12 @@ def parse(text: str, container: TagContainer) -> Before:
             _require(all(container.is_item(item) and container.field(item) == name for _, item in items))
         was[name] = Was(_texts(value["values"]), items)
     wrote = {name: _texts(value) for name, value in _fields(found["wrote"], (GENRE, MOOD)).items()}
-    stamps = tuple(Stamp(*pair) for pair in found["stamps"])
-    _require(len(stamps) <= MOST_STAMPS and all(_is_stamp(stamp) for stamp in stamps))
-    return Before(found["format"], found["made"], was, wrote, stamps)
+    states = tuple(FileState(*pair) for pair in found["states"])
+    _require(len(states) <= MOST_STATES and all(_is_state(state) for state in states))
+    return Before(found["format"], found["made"], was, wrote, states)
 
 
-_KEYS = {"version", "format", "made", "was", "wrote", "stamps"}
+_KEYS = {"version", "format", "made", "was", "wrote", "states"}
 
 
 def _version_1(found: Mapping[str, Any]) -> Before:
@@ -148,8 +148,8 @@ def _texts(found: Any) -> Values:
     return tuple(found)
 
 
-def _is_stamp(stamp: Stamp) -> bool:
-    return all(type(number) is int and abs(number) < 1 << 63 for number in stamp) and stamp.size >= 0
+def _is_state(state: FileState) -> bool:
+    return all(type(number) is int and abs(number) < 1 << 63 for number in state) and state.size >= 0
 
 
 def _require(true: bool) -> None:

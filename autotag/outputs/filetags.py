@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 from autotag.audio.folders import check
 from autotag.errors import AudioError, ExtraMissing, TagsUnreadable, TagsUnwritable
 from autotag.meaning import meaning_of
-from autotag.outputs.before import MOST, Before, Stamp, Was, parse
+from autotag.outputs.before import MOST, Before, FileState, Was, parse
 from autotag.outputs.containers import AUTOTAG, BEFORE, GENRE, MOOD, Damaged, TagContainer, Values
 from autotag.outputs.copies import check_writable, digest, put_copy, tidy, time_of_change
 from autotag.outputs.kinds import read_tags
@@ -105,8 +105,8 @@ def write_tags(
     status = check(target)
     container = read_tags(target)
     old = {field: container.get(field) for field in FIELDS}
-    stamp = Stamp(status.st_size, status.st_mtime_ns)
-    earlier, own = _take_back(container, path, stamp)
+    state = FileState(status.st_size, status.st_mtime_ns)
+    earlier, own = _take_back(container, path, state)
     try:
         back = container.patches() if earlier else []
         before, kept, warnings = _put(container, wanted, force)
@@ -115,24 +115,21 @@ def write_tags(
         check_writable(target, status)
         if before:
             modified = time_of_change(status, keep_time, earlier is not None)
-            _sign(container, before, own or (stamp,), status.st_size, modified)
+            _sign(container, before, own or (state,), status.st_size, modified)
         else:  # the very file of before, unless somebody else has changed it
             modified = own[0].modified if own else time_of_change(status, keep_time, False)
         changes = [Change(field, old[field], container.get(field)) for field in FIELDS]
         patches = container.patches()
     except Damaged as error:
         raise TagsUnwritable(f"{path}: tags cannot be written: {error}") from error
-    skipped = ""
     if status.st_nlink > 1:
         links = f"{status.st_nlink - 1} other hard link{'s' * (status.st_nlink > 2)}"
         if skip_links:
-            skipped = f"skipped: it has {links}"
-        else:
-            warnings.append(
-                f"{links} of it keep{'s' * (status.st_nlink == 2)} the old tags: it is a copy now"
-            )
-    if skipped:
-        return Written(str(path), (), kept, skipped=skipped)
+            return Written(str(path), (), kept, skipped=f"skipped: it has {links}")
+        warnings.append(
+            f"the tags are not in its {links}: this is a new file now. "
+            "Use --skip-links to leave such files alone."
+        )
     if not dry_run:
 
         def as_it_should_be(copy: Path) -> None:
@@ -180,21 +177,21 @@ def is_own_write(path: str | Path, size: int | None, modified: int) -> bool:
         status = target.stat()
         container = read_tags(target)
         text = container.get(BEFORE)
-        stamps = parse(text[0], container).stamps if len(text) == 1 else ()
+        states = parse(text[0], container).states if len(text) == 1 else ()
     except (OSError, AudioError, ExtraMissing, *_NOT_OURS):
         return False
-    now = Stamp(status.st_size, status.st_mtime_ns)
-    wanted = (Stamp(stamp.size if size is None else size, modified) for stamp in stamps)
-    return bool(stamps) and stamps[-1].is_now(now) and any(map(Stamp.is_now, stamps, wanted))
+    now = FileState(status.st_size, status.st_mtime_ns)
+    wanted = (FileState(state.size if size is None else size, modified) for state in states)
+    return bool(states) and states[-1].is_now(now) and any(map(FileState.is_now, states, wanted))
 
 
 _NOT_OURS = ValueError, TypeError, KeyError, AttributeError
 
 
 def _take_back(
-    container: TagContainer, path: str | Path, now: Stamp
-) -> tuple[Before | None, tuple[Stamp, ...]]:
-    """Undo what was written: what it replaced, and the file's stamps if it is as autotag left it."""
+    container: TagContainer, path: str | Path, now: FileState
+) -> tuple[Before | None, tuple[FileState, ...]]:
+    """Undo what was written: what it replaced, and the file's states if it is as autotag left it."""
     text = container.get(BEFORE)
     if not text:
         return None, ()
@@ -206,8 +203,8 @@ def _take_back(
         raise TagsUnreadable(f"{path}: its field {BEFORE} is not what autotag wrote: delete it") from error
     container.take(BEFORE)
     before.take_back(container)
-    untouched = bool(before.stamps) and before.stamps[-1].is_now(now)
-    return before, before.stamps if untouched else ()
+    untouched = bool(before.states) and before.states[-1].is_now(now)
+    return before, before.states if untouched else ()
 
 
 def _put(
@@ -242,13 +239,13 @@ def _put(
 
 
 def _sign(
-    container: TagContainer, before: Before, known: tuple[Stamp, ...], size: int, modified: int
+    container: TagContainer, before: Before, known: tuple[FileState, ...], size: int, modified: int
 ) -> None:
     """Add what was before, with the size that the file will have, which depends on it."""
     made, to_be = before.made, 0
     while True:
         container.take(BEFORE)
-        text = replace(before, made=made, stamps=(*known, Stamp(to_be, modified))).text()
+        text = replace(before, made=made, states=(*known, FileState(to_be, modified))).text()
         if len(text) > MOST:
             raise Damaged("what it holds now is too long to be kept for --undo")
         container.put(BEFORE, [text])
