@@ -52,18 +52,20 @@ def with_options(**builders: Callable[..., Any]) -> Callable[[Command], Command]
         }
         shown: dict[str, inspect.Parameter] = {}
         for parameter in [
-            *own.values(),
+            *(parameter for name, parameter in own.items() if name not in builders),
             *(option for options in folded.values() for option in options.values()),
         ]:
-            if parameter.name not in builders and parameter.name not in ("context", "self"):
+            if parameter.name != "context":
                 shown.setdefault(parameter.name, parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
         context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
         def run(context: typer.Context, **given: Any) -> Any:
-            values = given | {"context": context}
-            for name, options in folded.items():
-                values[name] = builders[name](**{option: values[option] for option in options})
-            return command(**{name: values[name] for name in own})
+            told = given | {"context": context}  # an option may have the name of a value: --model, model
+            values = {
+                name: builders[name](**{option: told[option] for option in options})
+                for name, options in folded.items()
+            }
+            return command(**{name: (told | values)[name] for name in own})
 
         run.__name__, run.__doc__ = command.__name__, command.__doc__
         run.__signature__ = inspect.Signature([context, *shown.values()])  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from autotag.cli import options
-from autotag.cli.options import chosen_run, with_options
+from autotag.cli.chosen import chosen_run, with_options
 from autotag.cli.run import Run
 from autotag.models.registry import select
 from autotag.request import ALL

@@ -79,7 +79,7 @@ def _plain(axis: Axis) -> None:
 
 
 def _label(panel: Axes, costs: Sequence[Cost], points: Sequence[tuple[float, float]]) -> None:
-    """The resolution of each model, and what else tells it from others, beside its point and inside the frame."""
+    """The resolution of each model, and its threads, beside its point and inside the frame."""
     panel.margins(0.08)
     places = panel.transData.transform(points)
     middle = (places[:, 0].min() + places[:, 0].max()) / 2
