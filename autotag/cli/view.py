@@ -2,6 +2,7 @@
 
 import math
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -58,7 +59,7 @@ Song = Annotated[
 ]
 
 
-@with_options(model=chosen_model, run=chosen_run)
+@with_options(model=partial(chosen_model, arch="musicnn"), run=chosen_run)
 def taggram(
     context: typer.Context,
     song: Song,
