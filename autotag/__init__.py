@@ -30,6 +30,7 @@ from autotag.errors import (
     LibraryNotFound,
     ModelError,
     ModelNotFound,
+    NoHome,
     NotAudio,
     RowsError,
     SilentAudio,
@@ -46,9 +47,10 @@ if TYPE_CHECKING:
     from autotag.audio.decode import decode
     from autotag.batch import tag_files
     from autotag.config import Config
+    from autotag.library.alike import similar
     from autotag.library.database import Library
     from autotag.library.keep import read_outcomes, tag_into
-    from autotag.library.query import find, similar, stats
+    from autotag.library.query import find, stats
     from autotag.library.scan import scan
     from autotag.request import Selection, TagRequest
     from autotag.result import Failure, Result, Tag
@@ -70,7 +72,7 @@ _HOME = {
     "find": "library.query",
     "read_outcomes": "library.keep",
     "scan": "library.scan",
-    "similar": "library.query",
+    "similar": "library.alike",
     "stats": "library.query",
     "tag_files": "batch",
     "tag_into": "library.keep",
@@ -94,6 +96,7 @@ __all__ = [
     "LibraryNotFound",
     "ModelError",
     "ModelNotFound",
+    "NoHome",
     "NotAudio",
     "Result",
     "RowsError",

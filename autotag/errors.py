@@ -45,6 +45,10 @@ class TagsUnwritable(AudioError, OSError):
     """The operating system will not let us write the file, or the disk is full."""
 
 
+class NoHome(AutotagError, OSError):
+    """A user has no folder of their own, where autotag would keep a file that nobody named."""
+
+
 class RowsError(AutotagError, ValueError):
     """A file is not the JSON lines of an earlier run."""
 

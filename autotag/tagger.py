@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autotag.audio.decode import Audio, AudioInput
+from autotag.audio.held import Held
 from autotag.audio.mel import log_mel_blocks
 from autotag.audio.segments import fill, is_short, segments
 from autotag.config import DEFAULT, HOP
@@ -169,13 +170,8 @@ class Tagger:
             name = str(audio) if isinstance(audio, str | PathLike) else None
         try:
             return self.tag(audio, request, name=name)
-        except AudioError as error:
-            return Failure(name, type(error).__name__, str(error))
-        except AutotagError:
-            raise
         except Exception as error:  # whatever it is, the next sound can be tagged
-            what = name if name is not None else f"{audio!r:.60}"
-            return Failure(name, Crashed.__name__, f"{what}: {type(error).__name__}: {error}")
+            return failure(error, name, f"{audio!r:.60}")
 
     def embed(self, audio: AudioInput) -> Array:
         """The network's embedding of a sound, float32 [d]: the mean over its segments.
@@ -187,7 +183,7 @@ class Tagger:
 
     def scores(
         self,
-        audio: AudioInput,
+        audio: AudioInput | Held,
         excerpt: float | None = None,
         step: float | None = None,
         *,
@@ -196,6 +192,7 @@ class Tagger:
         """Scores and embeddings of each segment of a sound, in constant memory but for these.
 
         Args:
+            audio: as of `tag`; or a sound that is held at the model's rate, its excerpt taken.
             excerpt: take only so many seconds from the middle.
             step: seconds from one segment to the next; less than a segment, and they overlap. By default
                 each begins where the one before ends. The last one is moved back to end with the file.
@@ -206,7 +203,7 @@ class Tagger:
         """
         config = self.metadata.config
         ms = dict.fromkeys(("decode", "mel", "model"), 0.0)
-        sound = Audio(audio, config.sr, excerpt, name=name)
+        sound = audio if isinstance(audio, Held) else Audio(audio, config.sr, excerpt, name=name)
         frames_apart = self._frames(step)
         signal = fill(timed(sound, ms, "decode"), config.segment_samples)
         cut = timed(segments(log_mel_blocks(signal, config), config.frames, frames_apart), ms, "mel")
@@ -255,6 +252,19 @@ class Tagger:
                 f"{config.frames * frame:.2f} s, its segment"
             )
         return frames
+
+
+def failure(error: Exception, path: str | None, what: str = "") -> Failure:
+    """What is wrong with a sound, as a value; raises again what is wrong with the request.
+
+    Args:
+        what: the sound is, for a message about one that has no path.
+    """
+    if isinstance(error, AudioError):
+        return Failure(path, type(error).__name__, str(error))
+    if isinstance(error, AutotagError):
+        raise error
+    return Failure(path, Crashed.__name__, f"{path or what}: {type(error).__name__}: {error}")
 
 
 def timed(items: Iterable[Item], ms: dict[str, float], step: str) -> Iterator[Item]:

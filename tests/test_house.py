@@ -1,4 +1,4 @@
-"""The rule of the house: a file imports only from smaller numbers, within its own freely, never in a circle."""
+"""The rule of the house: a file imports only from smaller numbers, in its own freely, never in a circle."""
 
 import ast
 from collections.abc import Iterator

@@ -1,6 +1,7 @@
 """A sound that is decoded once for several models."""
 
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Self
@@ -19,17 +20,24 @@ class Held(AbstractContextManager["Held"]):
 
     Attributes:
         sr, duration, seconds_read, warnings: as of `Audio`.
+        decode_ms: milliseconds that decoding took, without the writing.
 
     Raises:
         AudioError: as `Audio` does.
     """
 
-    def __init__(self, audio: AudioInput, sr: int, excerpt: float | None = None) -> None:
-        sound = Audio(audio, sr, excerpt)
+    def __init__(
+        self, audio: AudioInput, sr: int, excerpt: float | None = None, *, name: str | None = None
+    ) -> None:
+        sound = Audio(audio, sr, excerpt, name=name)
+        self.decode_ms = 0.0
         self._file = tempfile.TemporaryFile()  # noqa: SIM115
         try:
+            started = time.perf_counter()
             for block in sound:
+                self.decode_ms += 1000 * (time.perf_counter() - started)
                 self._file.write(np.ascontiguousarray(block, np.float32).data)
+                started = time.perf_counter()
         except BaseException:
             self._file.close()
             raise

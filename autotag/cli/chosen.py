@@ -8,12 +8,14 @@ from typing import Any, TypeVar
 
 import typer
 
-from autotag.audio.folders import audio_files, listed
+from autotag.audio.folders import audio_files
+from autotag.audio.lists import listed
 from autotag.cli.options import (
     Arch,
     Excerpt,
     Exclude,
     FilesFrom,
+    Hidden,
     Hop,
     Include,
     Mels,
@@ -28,7 +30,7 @@ from autotag.cli.options import (
     Top,
     Vocabulary,
 )
-from autotag.cli.run import Run
+from autotag.cli.run import Run, say
 from autotag.config import DEFAULT, RESOLUTIONS, Config
 from autotag.errors import ConfigError
 from autotag.models.registry import ModelChoice
@@ -50,19 +52,22 @@ def with_options(**builders: Callable[..., Any]) -> Callable[[Command], Command]
         folded = {
             name: inspect.signature(build, eval_str=True).parameters for name, build in builders.items()
         }
-        shown: dict[str, inspect.Parameter] = {}
-        for parameter in [
-            *own.values(),
-            *(option for options in folded.values() for option in options.values()),
-        ]:
-            if parameter.name not in builders and parameter.name not in ("context", "self"):
-                shown.setdefault(parameter.name, parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+        kept = [parameter for name, parameter in own.items() if name not in (*builders, "context")]
+        added = [
+            option for options in folded.values() for name, option in options.items() if name != "context"
+        ]
+        shown = {
+            option.name: option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in [*kept, *added]
+        }
         context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
         def run(context: typer.Context, **given: Any) -> Any:
             values = given | {"context": context}
-            for name, options in folded.items():
-                values[name] = builders[name](**{option: values[option] for option in options})
+            built = {
+                name: builders[name](**{option: values[option] for option in options})
+                for name, options in folded.items()
+            }
+            values |= built
             return command(**{name: values[name] for name in own})
 
         run.__name__, run.__doc__ = command.__name__, command.__doc__
@@ -147,8 +152,13 @@ class Files:
     rules: dict[str, Any]
 
     def found(self) -> list[Path]:
-        """The audio files."""
-        return list(audio_files(self.named, **self.rules))
+        """The audio files; patterns that matched nothing are said."""
+        unmatched: list[str] = []
+        found = list(audio_files(self.named, **self.rules, unmatched=unmatched))
+        for pattern in unmatched:
+            option = "exclude" if pattern in self.rules["exclude"] else "include"
+            say(f"warning: --{option} {pattern!r} matched nothing. Give a name, a path, or a glob of them.")
+        return found
 
 
 def chosen_files(
@@ -157,15 +167,22 @@ def chosen_files(
     exclude: Exclude = None,
     files_from: FilesFrom = None,
     shard: Shard = "1/1",
+    hidden: Hidden = False,
 ) -> Files:
     """The files that a command's arguments name."""
     if not paths and not files_from:
         raise typer.BadParameter(
             "Name files or folders, or a list of them with --files-from.", param_hint="FILE|DIR..."
         )
-    named = [*(paths or ()), *(listed(files_from.read()) if files_from else ())]
-    rules = {"include": include or (), "exclude": exclude or (), "shard": shard}
+    named = [*(paths or ()), *(_listed(files_from) if files_from else ())]
+    rules = {"include": include or (), "exclude": exclude or (), "shard": shard, "hidden": hidden}
     return Files(tuple(named), rules)
+
+
+def _listed(file: Any) -> list[Path]:
+    """The paths of a list; those of a playlist are relative to its folder."""
+    folder = Path(file.name).parent if isinstance(file.name, str) and file.name != "<stdin>" else None
+    return listed(file.read(), folder)
 
 
 def chosen_run(quiet: Quiet = False) -> Run:

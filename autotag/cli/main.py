@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from autotag import __version__
 from autotag.cli.library import Terms, find, scan, similar, stats
 from autotag.cli.models import models
+from autotag.cli.run import say
 from autotag.cli.speed import bench, choose
 from autotag.cli.tag import tag
 from autotag.cli.view import embed, report, sonify, taggram
@@ -28,7 +29,17 @@ class TagByDefault(TyperGroup):
         if args and args[0] not in {*self.commands, *ctx.help_option_names, "--version", "-V"}:
             self._refuse_mistyped(args[0])
             args = ["tag", *args]
+        if args and args[0] != "find":  # where a dash means without
+            self._refuse_dashes(args)
         return super().parse_args(ctx, args)
+
+    def _refuse_dashes(self, args: list[str]) -> None:
+        """A file that its name makes an option, as of `autotag *.mp3`."""
+        for word in args[: args.index("--")] if "--" in args else args:
+            if len(word) > 2 and word.startswith("-") and os.path.lexists(word):
+                raise AutotagError(
+                    f"{word} is a file, and reads as an option. Put -- before the names of files."
+                )
 
     def _refuse_mistyped(self, word: str) -> None:
         """A word that is nearly a command, and no file."""
@@ -89,11 +100,11 @@ def main() -> None:
             raise AutotagError("An argument is empty. Is a variable not set?")
         app()
     except AutotagError as error:
-        typer.echo(f"error: {error}", err=True)
+        say(f"error: {error}")
         sys.exit(2)
     except OSError as error:  # of writing: errors of reading are values or AutotagErrors
         why = os.strerror(error.errno) if error.errno else error
-        typer.echo(f"error: results cannot be written: {why}", err=True)
+        say(f"error: results cannot be written: {why}")
         os._exit(1)  # a regular exit would try to write them again
 
 

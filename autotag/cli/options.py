@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -28,10 +29,9 @@ def _parsed(values: dict[str, int]) -> Callable[[str], int]:
 
 
 def _threshold(text: str) -> Any:
-    value = text if text == "auto" else number(text)
-    if value != "auto" and not 0 <= value <= 1:
+    if text != "auto" and not 0 <= number(text) <= 1:
         raise typer.BadParameter(f"{text!r}: use a score between 0 and 1, or 'auto'.")
-    return value
+    return text if text == "auto" else number(text)
 
 
 def _budget(text: str) -> float:
@@ -53,6 +53,12 @@ def _shard(text: str) -> tuple[int, int]:
     if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
         raise typer.BadParameter(f"{text!r}: use i/n, such as 1/4 for the first of four parts.")
     return int(index), int(count)
+
+
+def _path(text: str) -> Path:
+    if re.match("[A-Za-z][A-Za-z0-9+.-]+://", text):
+        raise typer.BadParameter(f"{text}: autotag fetches nothing. Download the file, and name it here.")
+    return Path(text)
 
 
 def number(text: str) -> float:
@@ -181,7 +187,9 @@ Excerpt = Annotated[
 ]
 Paths = Annotated[
     list[Path] | None,
-    typer.Argument(metavar="FILE|DIR...", readable=False, help="Audio files, or folders of them."),
+    typer.Argument(
+        parser=_path, metavar="FILE|DIR...", readable=False, help="Audio files, or folders of them."
+    ),
 ]
 Include = Annotated[
     list[str] | None,
@@ -211,6 +219,14 @@ Shard = Annotated[
         parser=_shard,
         metavar="i/n",
         help="Take only part i of n of the files, so that n machines can share a folder.",
+        rich_help_panel=FILES,
+    ),
+]
+Hidden = Annotated[
+    bool,
+    typer.Option(
+        "--hidden",
+        help="Take hidden files and folders too, and those of trash cans and file servers.",
         rich_help_panel=FILES,
     ),
 ]

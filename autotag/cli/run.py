@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any, TypeVar
 
 import typer
@@ -17,8 +18,8 @@ from autotag.system.text import printable
 Item = TypeVar("Item")
 Tell = Callable[[int, int, Outcome | None], None]
 
-EVERY = 30.0
-"""Seconds between two lines of progress where stderr is no terminal."""
+SOON, EVERY = 5.0, 30.0
+"""Seconds to the first line of progress, and between two, where stderr is no terminal."""
 
 
 class Run:
@@ -117,21 +118,29 @@ class Run:
 
 
 class _Lines:
-    """How many there are, and how many are done now and then."""
+    """How many there are, said once it takes a while, and how many are done now and then."""
 
     def __init__(self, what: str) -> None:
         self._what = what
-        self._said = time.monotonic()
+        self._reached = (0, 0, 0)
+        self._ended = Event()
+        self._teller: Thread | None = None
 
     def update(self, done: int, total: int, failed: int, _: float) -> None:
-        if not done:
-            say(f"{total} {self._what}")
-        elif time.monotonic() - self._said >= EVERY:
-            self._said = time.monotonic()
+        self._reached = done, total, failed
+        if self._teller is None:
+            self._teller = Thread(target=self._tell, daemon=True)  # a long file must not keep it silent
+            self._teller.start()
+
+    def _tell(self) -> None:
+        if not self._ended.wait(SOON):
+            say(f"{self._reached[1]} {self._what}")
+        while not self._ended.wait(EVERY):
+            done, total, failed = self._reached
             say(f"{done} of {total} {self._what}, {failed} failed")
 
     def close(self) -> None:
-        pass
+        self._ended.set()
 
 
 class _Bar:

@@ -29,7 +29,7 @@ from autotag.models.registry import ModelChoice, select
 from autotag.outputs.sink import ENDINGS
 from autotag.outputs.stream import WRITERS, Format
 from autotag.request import TagRequest
-from autotag.result import Result
+from autotag.result import Failure, Result
 from autotag.system.cores import usable_cores
 
 
@@ -75,7 +75,9 @@ def tag(
     if budget:
         from autotag.speed.choose import within
 
-        model = within(select(vocabulary=request.vocabulary), budget).model.name
+        suited = select(vocabulary=request.vocabulary)
+        with run.tracking(f"rounds to time {len(suited)} models") as timed:
+            model = within(suited, budget, progress=timed).model.name
     if out and out.suffix == ".sqlite":
         files = replace(files, named=tuple(Path(os.path.abspath(path)) for path in files.named))  # noqa: PTH100 as scan
     found = files.found()
@@ -144,7 +146,10 @@ def _compare(
     from autotag.speed.compare import compare, write_comparison
 
     def compared() -> Iterator[Result]:
-        for rows in compare(files, select(models, request.vocabulary), request, failed=run.error):
+        for rows in compare(files, select(models, request.vocabulary), request):
+            if isinstance(rows, Failure):
+                run.error(rows.message)
+                continue
             run.warn(rows[0].result.path, *rows[0].result.warnings)
             if format is Format.TABLE:
                 write_comparison(rows, sys.stdout)
