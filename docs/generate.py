@@ -25,6 +25,9 @@ WIDTH = 100
 PAGES = ("README.md", *(f"docs/{name}.md" for name in ("tagging", "folders", "tags-in-files", "library")))
 """Documents whose blocks of commands are run."""
 
+FOLDER = "/home/me"
+"""What stands in documents in place of the folder in which their commands are run."""
+
 CONSOLE = re.compile(r"```console\n(.*?)```", re.S)
 
 
@@ -221,22 +224,20 @@ def _run_block(block: str, folder: Path) -> str:
             done = subprocess.run(
                 command, cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8"
             )
-            if done.returncode:
+            if done.returncode > 1:  # 1 is a file that cannot be tagged, and may be shown
                 raise RuntimeError(f"{line}: exit code {done.returncode}: {done.stderr}")
-            shown.append(
-                "\n".join(part.rstrip() for part in [line, *(done.stdout + done.stderr).splitlines()])
-            )
+            printed = (done.stdout + done.stderr).replace(str(folder), FOLDER)
+            shown += [part.rstrip() for part in [line, *printed.splitlines()]]
     return "\n".join([*shown, ""])
 
 
 def run_examples() -> None:
     """Write what the commands of the documents print into them."""
-    with tempfile.TemporaryDirectory() as name:
-        shutil.copytree(ROOT / "examples", Path(name) / "examples")
-        for page in PAGES:
-            path = ROOT / page
-            if path.exists():
-                path.write_text(examples(path.read_text("utf-8"), Path(name)), "utf-8", newline="\n")
+    for page in filter(Path.exists, (ROOT / name for name in PAGES)):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name).resolve()
+            shutil.copytree(ROOT / "examples", folder / "examples")
+            page.write_text(examples(page.read_text("utf-8"), folder), "utf-8", newline="\n")
 
 
 if __name__ == "__main__":

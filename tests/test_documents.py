@@ -2,15 +2,18 @@
 
 import importlib.util
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from autotag.models.registry import MANIFEST, ModelFile, manifest
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SONG
 from train.report.card import MEASURED, TABLES, TEMPLATE, in_order
 
 BUNDLED = manifest(ROOT / "models")
@@ -49,12 +52,28 @@ def figures_left_out(text: str) -> list[str]:
     return sorted(re.sub(r"[\d.]+|[█▏▎▍▌▋▊▉]+| +", " ", line).strip() for line in text.splitlines())
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/tagging.md", "docs/folders.md", "docs/tags-in-files.md"])
+@pytest.mark.parametrize("page", ["README", "docs/tagging", "docs/tags-in-files", "docs/library"])
 def test_commands_print_what_the_documents_show(page: str, generate: ModuleType, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    text = (ROOT / page).read_text("utf-8")
-    shown = generate.examples(text, tmp_path)
+    text = (ROOT / f"{page}.md").read_text("utf-8")
+    shown = generate.examples(text, tmp_path.resolve())
     assert figures_left_out(shown) == figures_left_out(text), "run: python docs/generate.py --examples"
+
+
+def test_the_python_of_the_readme_runs_as_a_script(tmp_path: Path) -> None:
+    code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
+    assert code
+    (tmp_path / "script.py").write_text(code[1], "utf-8")
+    shutil.copy(SONG, tmp_path)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "script.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("(Tag(tag=")
+    assert lines[2].startswith("broken.mp3: no such file")
+    assert lines[3].startswith("Tally(tagged=1,")
+    assert not done.stderr
 
 
 def test_the_readme_is_read_in_ten_minutes() -> None:
