@@ -22,9 +22,6 @@ ROOT = Path(__file__).resolve().parent.parent
 WIDTH = 100
 """Columns of a page of help."""
 
-PAGES = ("README.md", *(f"docs/{name}.md" for name in ("tagging", "folders", "tags-in-files", "library")))
-"""Documents whose blocks of commands are run."""
-
 FOLDER = "/home/me"
 """What stands in documents in place of the folder in which their commands are run."""
 
@@ -233,7 +230,7 @@ def _run_block(block: str, folder: Path) -> str:
 
 def run_examples() -> None:
     """Write what the commands of the documents print into them."""
-    for page in filter(Path.exists, (ROOT / name for name in PAGES)):
+    for page in (ROOT / "README.md", *ROOT.glob("docs/*.md")):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name).resolve()
             shutil.copytree(ROOT / "examples", folder / "examples")
