@@ -15,12 +15,27 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH = 100
 """Columns of a page of help."""
+
+RETURNED = ("library.keep.Tally", "library.scan.Scanned", "library.query.Found", "meaning.Output")
+"""Classes of what the library returns that nobody makes."""
+
+ALIASES = """## Names in signatures
+
+| name | what it is |
+|---|---|
+| `AudioInput` | a path; bytes or a file object of an encoded file; or `(samples, rate)`, samples [n] or [n, channels] |
+| `ModelChoice` | a `Config`, the name of an installed model, or the path of an ONNX file |
+| `Outcome` | `Result` or `Failure`; `ok` tells which |
+| `PathInput` | `str` or `os.PathLike` |
+| `Progress` | a function of how many files are done, how many there are, and the outcome of the last one or None |
+| `Array` | a NumPy array of float32 |"""
 
 FOLDER = "/home/me"
 """What stands in documents in place of the folder in which their commands are run."""
@@ -74,6 +89,8 @@ def api() -> str:
         "# In Python\n\nWritten by `python docs/generate.py` from the docstrings of what `autotag.__all__` "
         "names. `import autotag` loads neither numpy nor onnxruntime: a name is imported at its first use.",
         *(_entry(name, value) for name, value in found.items() if name not in errors),
+        *(_entry(name.rpartition(".")[2], _imported(name)) for name in RETURNED),
+        ALIASES,
         "## Errors\n\nEach is also the builtin exception that a caller would expect.\n\n"
         "| error | is also | meaning |\n|---|---|---|\n"
         + "\n".join(
@@ -83,6 +100,11 @@ def api() -> str:
         ),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _imported(name: str) -> Any:
+    module, _, found = name.rpartition(".")
+    return getattr(import_module(f"autotag.{module}"), found)
 
 
 def _is_error(value: Any) -> bool:
