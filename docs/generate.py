@@ -30,11 +30,11 @@ ALIASES = """## Names in signatures
 
 | name | what it is |
 |---|---|
-| `AudioInput` | a path; bytes or a file object of an encoded file; or `(samples, rate)`, samples [n] or [n, channels] |
+| `AudioInput` | a path; bytes or a file object of an encoded file; or `(samples, rate)`, [n] or [n, channels] |
 | `ModelChoice` | a `Config`, the name of an installed model, or the path of an ONNX file |
 | `Outcome` | `Result` or `Failure`; `ok` tells which |
 | `PathInput` | `str` or `os.PathLike` |
-| `Progress` | a function of how many files are done, how many there are, and the outcome of the last one or None |
+| `Progress` | a function of how many files are done, how many there are, and the last outcome or None |
 | `Array` | a NumPy array of float32 |"""
 
 FOLDER = "/home/me"
