@@ -30,7 +30,7 @@ ALIASES = """## Names in signatures
 
 | name | what it is |
 |---|---|
-| `AudioInput` | a path; bytes or a file object of an encoded file; or `(samples, rate)`, [n] or [n, channels] |
+| `AudioInput` | a path; bytes or a file object of an encoded file; `(samples, rate)`, [n] or [n, channels] |
 | `ModelChoice` | a `Config`, the name of an installed model, or the path of an ONNX file |
 | `Outcome` | `Result` or `Failure`; `ok` tells which |
 | `PathInput` | `str` or `os.PathLike` |
