@@ -1,7 +1,6 @@
 """The command `autotag write`."""
 
 from collections.abc import Iterator
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -91,16 +90,15 @@ def write(
 
     _check(context, files, from_, undo)
     total, outcomes = _tags(files, model, request, jobs, from_, undo)
-    with closing(run.outcomes(outcomes, total, shown=True)) as found:
-        for item in found:
-            if isinstance(item, Failure) or item.path is None:
-                continue
-            written = attempt(item.path, {} if undo else fields(item.tags, genre, mood), force, dry_run)
-            if isinstance(written, Failure):
-                run.error(written.message)
-            else:
-                run.counts["written" if written.changes else "unchanged"] += 1
-                _show(written)
+    for item in run.outcomes(outcomes, total, shown=True):
+        if isinstance(item, Failure) or item.path is None:
+            continue
+        written = attempt(item.path, {} if undo else fields(item.tags, genre, mood), force, dry_run)
+        if isinstance(written, Failure):
+            run.error(written.message)
+        else:
+            run.counts["written" if written.changes else "unchanged"] += 1
+            _show(written)
     counts = ", ".join(f"{run.counts[what]} {what}" for what in ("written", "unchanged", "failed"))
     run.end(counts + (" (nothing: --dry-run)" if dry_run else ""))
 

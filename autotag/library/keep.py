@@ -93,7 +93,7 @@ def open_sink(path: Path, model: ModelFile, request: TagRequest, force: bool = F
         raise SinkError(f"{path}: its name must end in one of {', '.join(ENDINGS)}.")
     if path.exists() and not path.is_file():
         raise SinkError(f"{path}: a folder, pipe or device. Name a file.")
-    with alone(path) as notes, closing(_open(path.resolve(), path.suffix, model, request)) as sink:
+    with alone(path) as notes, closing(_open(path.resolve(), path.suffix, model, request, force)) as sink:
         if (
             path.suffix == ".sqlite"
         ):  # which keeps all scores, and checks by itself that they are of one model
@@ -166,11 +166,11 @@ def _is_done(stamp: Stamp, model: ModelFile, retry_failed: bool) -> bool:
     return (stamp.model, stamp.sha256) == (model.name, model.sha256)
 
 
-def _open(path: Path, ending: str, model: ModelFile, request: TagRequest) -> Sink:
+def _open(path: Path, ending: str, model: ModelFile, request: TagRequest, force: bool) -> Sink:
     if ending == ".sqlite":
         from autotag.library.database import Library
 
-        return Library(path, model, request.excerpt)
+        return Library(path, model, request.excerpt, force=force)
     if ending == ".parquet":
         from autotag.outputs.parquet import Parquet
 
