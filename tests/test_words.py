@@ -33,7 +33,7 @@ FORBIDDEN = re.compile(r"\b(?:likewise|anew|otherwise|at hand|shy|what comes of|
 """Words that a reader stumbles over."""
 
 VERBS = """
-    add allow analyse answer ask begin check choose compare compute copy correct count draw drop evaluate
+    add aim allow analyse answer ask begin check choose compare compute copy correct count draw drop evaluate
     export find follow give go group hide ignore install keep label leave limit list look make mark measure
     merge move name narrow order play plot print put read refuse remove rename repeat replace report run say
     score scan search set show skip sort split start stop tag take time train treat try turn undo update use
