@@ -14,7 +14,8 @@ import pytest
 
 from autotag.models.registry import MANIFEST, ModelFile, manifest
 from tests.conftest import ROOT, SONG
-from train.report.card import MEASURED, TABLES, TEMPLATE, in_order
+from train.report.card import TABLES, TEMPLATE, in_order
+from train.report.measured import MEASURED
 
 BUNDLED = manifest(ROOT / "models")
 MEASUREMENTS = json.loads((ROOT / "models" / MEASURED).read_text("utf-8"))
