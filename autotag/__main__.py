@@ -1,7 +1,6 @@
 """`autotag` and `python -m autotag`."""
 
 import os
-import sys
 
 
 def main() -> None:
@@ -12,7 +11,6 @@ def main() -> None:
         run()
     except KeyboardInterrupt:
         os.write(2, b"interrupted\n")
-        sys.stdout = sys.stderr = None  # type: ignore[assignment]  # nothing more is written on the way out
         os._exit(130)
 
 

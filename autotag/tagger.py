@@ -76,7 +76,8 @@ class Scores:
             VocabularyNotFound: the model has no output of the request's vocabulary.
         """
         scores = self.mean()
-        embedding = {"mean": self.embedding, "segments": lambda: self.embeddings}.get(request.embed or "")
+        whole = request.embed == "segments"
+        embedding = None if request.embed is None else self.embeddings if whole else self.embedding()
         return Result(
             path,
             self.model,
@@ -88,8 +89,8 @@ class Scores:
             self.warnings,
             self.excerpt,
             scores=scores,
-            embedding=embedding() if embedding else None,
-            times=self.times if request.embed == "segments" else None,
+            embedding=embedding,
+            times=self.times if whole else None,
         )
 
 

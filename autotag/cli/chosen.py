@@ -38,6 +38,15 @@ from autotag.request import ALL, TagRequest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+OPTION_OF = {
+    "architecture": "--arch",
+    "sample rate": "--sr",
+    "log type": "--scale",
+    "mel bands": "--mels",
+    "hop multiple": "--hop",
+}
+"""By the beginning of what `Config` says about a field."""
+
 
 def with_options(**builders: Callable[..., Any]) -> Callable[[Command], Command]:
     """Replace parameters of a command by options, from which its values are built when it is called.
@@ -120,7 +129,8 @@ def resolution(arch: str, sr: int, mels: int, hop: int | None, log: str = DEFAUL
     try:
         return Config(arch, sr, mels, hop or chosen_hop(arch, mels), log)
     except ConfigError as error:
-        raise typer.BadParameter(str(error)) from error
+        hint = next(option for what, option in OPTION_OF.items() if str(error).startswith(what))
+        raise typer.BadParameter(str(error), param_hint=hint) from error
 
 
 def chosen_hop(arch: str, mels: int) -> int:

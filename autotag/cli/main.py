@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from autotag import __version__
 from autotag.cli.library import Terms, find, scan, similar, stats
 from autotag.cli.models import models
-from autotag.cli.run import say
+from autotag.cli.run import Run, say
 from autotag.cli.speed import bench, choose
 from autotag.cli.tag import tag
 from autotag.cli.view import embed, report, sonify, taggram
@@ -20,6 +20,10 @@ from autotag.cli.write import write
 from autotag.errors import AutotagError
 from autotag.system.cores import ONE_THREAD
 from autotag.system.streams import keep_descriptors, quiet_decoders
+
+
+INTERRUPTED = 130, 143
+"""Exit codes after Ctrl-C and after SIGTERM."""
 
 
 class TagByDefault(TyperGroup):
@@ -102,11 +106,15 @@ def main() -> None:
     except AutotagError as error:
         say(f"error: {error}")
         sys.exit(2)
+    except SystemExit as end:
+        if end.code in INTERRUPTED:
+            say(f"interrupted. {Run.kept}".rstrip())
+        raise
     except OSError as error:  # of writing: errors of reading are values or AutotagErrors
         why = os.strerror(error.errno) if error.errno else error
-        say(f"error: results cannot be written: {why}")
+        say(f"error: results cannot be written: {why}. {Run.kept}".rstrip())
         os._exit(1)  # a regular exit would try to write them again
 
 
 def _terminated(*_: object) -> NoReturn:
-    sys.exit(128 + signal.SIGTERM)
+    sys.exit(INTERRUPTED[1])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import typer
 
@@ -18,7 +18,7 @@ from autotag.system.text import printable
 Item = TypeVar("Item")
 Tell = Callable[[int, int, Outcome | None], None]
 
-SOON, EVERY = 5.0, 30.0
+SOON, EVERY = 7.0, 30.0
 """Seconds to the first line of progress, and between two, where stderr is no terminal."""
 
 
@@ -30,7 +30,10 @@ class Run:
 
     Attributes:
         counts: outcomes `"ok"` and `"failed"`, and what else a command counts.
+        kept: what an interrupted run leaves, for the last line of the program.
     """
+
+    kept: ClassVar[str] = ""
 
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
@@ -55,7 +58,7 @@ class Run:
             what: the items are.
             shown: whether results go to stdout, which shows well enough how far it is, but where stdout goes
                 into a file and stderr to a terminal.
-            kept_in: what holds the results that are done, should it be interrupted.
+            kept_in: what holds the results, and with them warnings and errors, which then are not said.
         """
         silent = self.quiet or (shown and (sys.stdout.isatty() or not sys.stderr.isatty()))
         show = None if silent else (_Bar if sys.stderr.isatty() else _Lines)(what)
@@ -65,11 +68,8 @@ class Run:
         def tell(done: int, total: int, outcome: Outcome | None = None) -> None:
             nonlocal reached
             reached = done, total
-            if isinstance(outcome, Failure):
-                self.error(outcome.message)
-            elif isinstance(outcome, Result):
-                self.counts["ok"] += 1
-                self.warn(outcome.path, *outcome.warnings)
+            if outcome is not None:
+                self._count(outcome, said=kept_in is None)
             if show and total > 1:
                 show.update(done, total, self.counts["failed"], getattr(outcome, "duration", 0.0))
 
@@ -77,12 +77,19 @@ class Run:
             yield tell
         except (KeyboardInterrupt, SystemExit, OSError):
             if kept_in and reached[0]:
-                done, total = reached
-                say(f"{done} of {total} {what} are kept in {kept_in}. Run the same command again to go on.")
+                Run.kept = f"{reached[0]} of {reached[1]} {what} are kept in {kept_in}. Run again to go on."
             raise
         finally:
             if show:
                 show.close()
+
+    def _count(self, outcome: Outcome, said: bool) -> None:
+        """Count an outcome, and say its warnings or error."""
+        self.counts["ok" if outcome.ok else "failed"] += 1
+        if said and isinstance(outcome, Failure):
+            say(f"error: {outcome.message}")
+        elif said and isinstance(outcome, Result):
+            self.warn(outcome.path, *outcome.warnings)
 
     def outcomes(self, outcomes: Iterable[Outcome], total: int, shown: bool = False) -> Iterator[Outcome]:
         """The outcomes, with their warnings, errors and progress said and counted: see `tracking`."""

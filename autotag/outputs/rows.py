@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from autotag.errors import SinkError
 from autotag.outputs.sink import Stamp
@@ -176,7 +176,7 @@ class Rows:
                     replaced[path] -= 1
 
 
-def read_rows(path: Path, lines: io.BufferedReader, layout: Layout) -> Iterator[tuple[Outcome, int]]:
+def read_rows(path: Path, lines: "io.BufferedReader[Any]", layout: Layout) -> Iterator[tuple[Outcome, int]]:
     """The outcomes in a file, each with the bytes of its row; a last one that has broken off is left out.
 
     Raises:

@@ -27,8 +27,8 @@ class Stamp(NamedTuple):
 
     @classmethod
     def of(cls, outcome: Outcome) -> Self:
-        model = (outcome.model, outcome.sha256) if isinstance(outcome, Result) else (None, None)
-        return cls(outcome.size, outcome.modified, *model, outcome.ok)
+        model, sha256 = (outcome.model, outcome.sha256) if isinstance(outcome, Result) else (None, None)
+        return cls(outcome.size, outcome.modified, model, sha256, outcome.ok)
 
 
 class Sink(Protocol):
