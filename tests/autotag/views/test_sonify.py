@@ -70,12 +70,8 @@ def test_likeness_falls_with_what_is_lost() -> None:
         return likeness([song], sonify([song], 12000, mels, hop), 12000)
 
     assert left(128, 1) > 0.97
-    for finer, coarser in (
-        ((128, 1), (48, 1)),
-        ((48, 1), (16, 1)),
-        ((48, 1), (48, 10)),
-        ((128, 1), (128, 10)),
-    ):
+    pairs = (((128, 1), (48, 1)), ((48, 1), (16, 1)), ((48, 1), (48, 10)), ((128, 1), (128, 10)))
+    for finer, coarser in pairs:
         assert left(*finer) > left(*coarser) + 0.05
 
 
