@@ -16,6 +16,7 @@ from autotag.outputs.kinds import read_tags
 from autotag.result import Failure, Tag
 
 FIELDS = AUTOTAG, GENRE, MOOD
+"""What autotag writes, besides what it needs to take that back."""
 
 LIKELY = 0.5
 """The score from which a tag is written as genre or mood unless another is asked for."""
@@ -99,7 +100,10 @@ def write_tags(
     Raises:
         AudioNotFound, UnreadableAudio, TagsUnreadable, TagsUnwritable
         ExtraMissing: mutagen is not installed.
+        ValueError: a field is none of `FIELDS`.
     """
+    if unknown := sorted(wanted.keys() - set(FIELDS)):
+        raise ValueError(f"field {unknown[0]!r} is none that autotag writes. Use {', '.join(FIELDS)}.")
     target = Path(os.path.realpath(path))
     if not dry_run:
         tidy(target.parent)
