@@ -17,6 +17,7 @@ from autotag.request import LIKELY
 from autotag.result import Failure, Tag
 
 FIELDS = AUTOTAG, GENRE, MOOD
+"""What autotag writes, besides what it needs to take that back."""
 
 
 class Change(NamedTuple):
@@ -98,7 +99,10 @@ def write_tags(
     Raises:
         AudioNotFound, UnreadableAudio, TagsUnreadable, TagsUnwritable
         ExtraMissing: mutagen is not installed.
+        ValueError: a field is none of `FIELDS`.
     """
+    if unknown := sorted(wanted.keys() - set(FIELDS)):
+        raise ValueError(f"field {unknown[0]!r} is none that autotag writes. Use {', '.join(FIELDS)}.")
     target = Path(os.path.realpath(path))
     if not dry_run:
         tidy(target.parent)
