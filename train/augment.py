@@ -1,9 +1,10 @@
 """Vary clips in ways that leave their tags alone, or change them in a known way; all on mel power.
 
-Every step takes mel power [batch, mels, frames] and probabilities [batch, tags], and returns both.
+Every step takes a `Batch` and returns one.
 """
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, arange, linspace, rand, randint, randperm
@@ -11,45 +12,69 @@ from torch import Tensor, arange, linspace, rand, randint, randperm
 from autotag.config import RATES
 from autotag.mel import mel_basis
 
-GAIN = (-20.0, 6.0)
-"""Change of level, in dB: files are softer than the corpus rather than louder."""
+GAIN = (-3.0, 3.0)
+"""Change of level, in dB."""
 
 TILT = 6.0
 """Largest change of the lowest band against the highest, in dB."""
 
+NOISE = 1 / 64
+"""Share of the clips in whose place there is noise."""
 
-def roll(power: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+
+class Batch(NamedTuple):
+    """Clips on their way into the network.
+
+    Attributes:
+        power: mel power [batch, mels, frames].
+        target: probabilities [batch, outputs].
+        hint: embeddings of the teachers [batch, d]; NaN for what is no longer the clip that they heard.
+    """
+
+    power: Tensor
+    target: Tensor
+    hint: Tensor
+
+
+def roll(batch: Batch) -> Batch:
     """Begin each clip anywhere, and go on with its begin after its end."""
-    batch, mels, frames = power.shape
-    shift = randint(frames, (batch, 1), device=power.device)
+    power = batch.power
+    clips, mels, frames = power.shape
+    shift = randint(frames, (clips, 1), device=power.device)
     index = (arange(frames, device=power.device) + shift) % frames
-    return power.gather(2, index[:, None, :].expand(-1, mels, -1)), target
+    return batch._replace(power=power.gather(2, index[:, None, :].expand(-1, mels, -1)))
 
 
-def gain(power: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def gain(batch: Batch) -> Batch:
     """Change the level of each clip."""
-    return _amplified(power, _uniform(power, *GAIN)), target
+    return batch._replace(power=_amplified(batch.power, _uniform(batch.power, *GAIN)))
 
 
-def tilt(power: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def tilt(batch: Batch) -> Batch:
     """Raise the treble of each clip against its bass, or the other way round."""
+    power = batch.power
     slope = linspace(-1, 1, power.shape[1], device=power.device)
-    return _amplified(power, TILT / 2 * _uniform(power, -1, 1) * slope), target
+    return batch._replace(power=_amplified(power, TILT / 2 * _uniform(power, -1, 1) * slope))
 
 
-def mix(power: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def mix(batch: Batch) -> Batch:
     """Mix the clips of half of the batches in pairs, and their probabilities likewise."""
-    if rand(()) < 0.5:
-        other = randperm(len(power), device=power.device)
-        share = rand(len(power), 1, device=power.device)
-        power = share[:, :, None] * power + (1 - share[:, :, None]) * power[other]
-        target = share * target + (1 - share) * target[other]
-    return power, target
+    if rand(()) >= 0.5:
+        return batch
+    power, target, hint = batch
+    other = randperm(len(power), device=power.device)
+    share = rand(len(power), 1, device=power.device)
+    return Batch(
+        share[:, :, None] * power + (1 - share[:, :, None]) * power[other],
+        share * target + (1 - share) * target[other],
+        torch.full_like(hint, torch.nan),
+    )
 
 
-def noise(power: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Put noise in place of one clip in sixteen: of any level and colour, and with no tag at all."""
-    chosen = torch.nonzero(rand(len(power), device=power.device) < 1 / 16)[:, 0]
+def noise(batch: Batch) -> Batch:
+    """Put noise in place of some clips: of any level and colour, and with no tag at all."""
+    power, target, hint = batch
+    chosen = torch.nonzero(rand(len(power), device=power.device) < NOISE)[:, 0]
     made = power[chosen]
     # The power of noise in a bin of the spectrum is exponential, in a band a mean of a few of those (of
     # bins that a window correlates a little, so that it is less steady by a tenth to a third).
@@ -59,21 +84,23 @@ def noise(power: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     colour = _amplified(bins, _uniform(made, -9, 3) * octaves)  # white is 0 dB an octave, brown -6
     made = basis / basis.sum(1, keepdim=True).clamp(min=1e-9) @ colour
     made = _amplified(made / made.mean((1, 2), keepdim=True), _uniform(made, -90, 10))
-    return power.index_copy(0, chosen, made), target.index_fill(0, chosen, 0)
+    return Batch(
+        power.index_copy(0, chosen, made),
+        target.index_fill(0, chosen, 0),
+        hint.index_fill(0, chosen, torch.nan),
+    )
 
 
-STEPS: dict[str, Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]] = {
-    step.__name__: step for step in (roll, gain, tilt, mix, noise)
-}
+STEPS: dict[str, Callable[[Batch], Batch]] = {step.__name__: step for step in (roll, gain, tilt, mix, noise)}
 """In the order in which they are done."""
 
 
-def augment(power: Tensor, target: Tensor, steps: Iterable[str]) -> tuple[Tensor, Tensor]:
+def augment(batch: Batch, steps: Iterable[str]) -> Batch:
     """Do some of the steps to a batch."""
     for name in STEPS:
         if name in steps:
-            power, target = STEPS[name](power, target)
-    return power, target
+            batch = STEPS[name](batch)
+    return batch
 
 
 def _amplified(power: Tensor, decibels: Tensor) -> Tensor:

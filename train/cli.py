@@ -70,6 +70,7 @@ class Labels(StrEnum):
     ANNOTATIONS = "annotations"
     SOFT = "soft"
     SOFT_MSD = "soft-msd"
+    SOFT_ALL = "soft-all"
 
 
 LabelsOption = Annotated[Labels, typer.Option("--labels", help="Of which vocabulary.")]

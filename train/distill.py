@@ -9,6 +9,7 @@ import torch
 from autotag.config import parse_model_name
 from autotag.errors import ModelNotFound
 from autotag.registry import find
+from train.augment import STEPS
 from train.console import say
 from train.datasets import read
 from train.errors import RunError
@@ -19,10 +20,6 @@ from train.runs import alone, result, save
 
 ROOTS = {
     "root-x10": "vgg-12k-48-x10-db",
-    "root-x2": "vgg-12k-48-x2-db",
-    "root-long": "vgg-12k-48-x2-db",
-    "root-8": "vgg-12k-8-x1-db",
-    "root-96": "vgg-12k-96-x2-db",
     "root-musicnn": "musicnn-12k-48-x1-db",
     "root-musicnn-96": "musicnn-12k-96-x1-db",
     "root-musicnn-long": "musicnn-12k-96-x1-db",
@@ -37,30 +34,27 @@ SPEEDS = (1.0, 0.89, 1.12)
 SEEN = 128
 """Training clips that the batch norms of a published model see again."""
 
-_SEGMENT = replace(RECIPES["soft"], segments=True, prior=True)
-_NEXT = replace(RECIPES["soft"], rate=5e-4, speeds=SPEEDS)
-_SEGMENT_NEXT = replace(_NEXT, segments=True)
+_BOTH = RECIPES["soft"]
+_NEXT = replace(_BOTH, rate=5e-4)
+_SEGMENT = Recipe(
+    labels="soft", epochs=40, batch=32, one_cycle=True, augment=tuple(STEPS), segments=True, prior=True
+)
+_SEGMENT_NEXT = replace(_SEGMENT, rate=5e-4, speeds=SPEEDS, prior=False)
 _CLEAN = replace(_SEGMENT_NEXT, augment=("roll", "gain", "tilt", "noise"))  # not mixed
-_MSD = replace(RECIPES["soft"], rate=5e-4, labels="soft-msd")
+_MSD = replace(_SEGMENT, labels="soft-msd", rate=5e-4, prior=False)
 
 FAMILY: dict[str, Recipe] = {
-    "root-x10": replace(RECIPES["soft"], augment=("roll", "gain", "tilt", "mix")),
-    "root-x2": replace(RECIPES["soft"], rate=5e-4, epochs=16, start="root-x10"),
-    "root-long": replace(RECIPES["soft"], epochs=24, start="root-x2"),
-    "vgg-12k-48-x2-db": replace(_NEXT, rate=1e-3, epochs=6, start="root-long"),
-    "vgg-12k-48-x10-db": replace(RECIPES["soft"], rate=5e-4, epochs=20, start="root-x2"),
+    "root-x10": _BOTH,
+    "vgg-12k-48-x10-db": replace(_BOTH, epochs=40, start="root-x10"),
+    "vgg-12k-48-x2-db": replace(_BOTH, rate=1e-3, epochs=14, start="vgg-12k-48-x10-db"),
     "vgg-12k-48-x5-db": replace(_NEXT, epochs=3, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x4-db": replace(_NEXT, epochs=3, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x3-db": replace(_NEXT, epochs=3, start="vgg-12k-48-x2-db"),
-    "root-8": replace(_NEXT, rate=1e-3, epochs=8, start="vgg-12k-48-x2-db"),
-    "vgg-12k-8-x1-db": replace(_NEXT, speeds=(1.0,), epochs=6, start="root-8"),
-    "vgg-12k-24-x1-db": replace(_NEXT, epochs=2, start="vgg-12k-48-x2-db"),
-    "vgg-12k-48-x1-db": replace(_NEXT, epochs=2, start="vgg-12k-48-x2-db"),
-    "root-96": replace(_NEXT, epochs=2, start="vgg-12k-48-x2-db"),
-    "vgg-12k-96-x2-db": replace(_NEXT, rate=1e-3, epochs=1, start="root-96"),
-    "vgg-12k-96-x1-db": replace(_NEXT, epochs=1, start="vgg-12k-96-x2-db"),
-    "msd-vgg-12k-48-x10-db": replace(_MSD, epochs=16, start="vgg-12k-48-x10-db"),
-    "msd-vgg-12k-48-x2-db": replace(_MSD, epochs=14, start="vgg-12k-48-x2-db"),
+    "vgg-12k-8-x1-db": replace(_NEXT, rate=1e-3, epochs=8, start="vgg-12k-48-x2-db"),
+    "vgg-12k-24-x1-db": replace(_NEXT, epochs=3, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x1-db": replace(_NEXT, epochs=3, start="vgg-12k-48-x2-db"),
+    "vgg-12k-96-x2-db": replace(_NEXT, epochs=4, start="vgg-12k-48-x2-db"),
+    "vgg-12k-96-x1-db": replace(_NEXT, epochs=2, start="vgg-12k-96-x2-db"),
     "root-musicnn": replace(_SEGMENT, epochs=60),
     "root-musicnn-96": replace(_SEGMENT_NEXT, rate=1e-3, epochs=5, start="root-musicnn"),
     "root-musicnn-long": replace(_SEGMENT_NEXT, rate=1e-3, epochs=8, start="root-musicnn-96"),
@@ -69,12 +63,13 @@ FAMILY: dict[str, Recipe] = {
     "musicnn-12k-48-x1-db": replace(_SEGMENT_NEXT, epochs=3, start="root-musicnn"),
     "musicnn-16k-48-x1-db": replace(_SEGMENT_NEXT, epochs=3, start="musicnn-12k-48-x1-db"),
     "musicnn-16k-96-x1-db": replace(_CLEAN, epochs=5, start="root-musicnn-longer"),
-    "root-musicnn-msd": replace(_MSD, segments=True, epochs=16, start="root-musicnn-long"),
-    "msd-musicnn-12k-96-x1-db": replace(_MSD, rate=1e-3, segments=True, epochs=16, start="root-musicnn-msd"),
+    "root-musicnn-msd": replace(_MSD, epochs=16, start="root-musicnn-long"),
+    "msd-musicnn-12k-96-x1-db": replace(_MSD, rate=1e-3, epochs=16, start="root-musicnn-msd"),
 }
 """The recipe of each model, after that of the one whose weights it begins with.
 
-Beginning with another's weights takes a fraction of the epochs that beginning from nothing takes.
+Beginning with another's weights takes a fraction of the epochs that beginning from nothing takes. VGG-CNN
+learns both vocabularies at once; MUSICNN, which learns labels of segments, one.
 """
 
 

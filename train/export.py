@@ -33,7 +33,7 @@ from train.evaluate import evaluate_split
 from train.factorise import factorise
 from train.features import mel_power
 from train.locks import locked
-from train.runs import all_results, best, result, write
+from train.runs import all_results, asked, best, result, write
 
 CALIBRATION = 256
 """Training clips, at most, that the INT8 ranges are read from."""
@@ -164,7 +164,7 @@ def export(run: Path, dataset: Dataset, cache: Path, models: Path, words: Words)
 
 def trained(run: Path, config: Config, dataset: Dataset) -> nn.Module:
     """The network of the best epoch of a run."""
-    network = build(config, len(dataset.tags))
+    network = build(config, len(dataset.outputs), asked(run)["recipe"].get("whole", False))
     network.load_state_dict(best(run)["model"])
     return network
 

@@ -24,12 +24,13 @@ from autotag.mel import Array
 from autotag.segments import segments
 from train import runs
 from train.architectures import build, cost
-from train.augment import STEPS, augment
+from train.augment import STEPS, Batch, augment
 from train.console import progress, say
 from train.datasets.dataset import Dataset
 from train.device import describe, join, peak, precision, readers
 from train.errors import DataError, RunError
 from train.features import bytes_per_clip, mel_power
+from train.hints import Pupil, hint_loss, standardised, teacher_embeddings
 from train.metrics import evaluate
 from train.teachers import labelled_segments, segment_at, segment_labels
 
@@ -39,10 +40,11 @@ class Recipe:
     """How a network is trained: Adam on binary cross-entropy, and the rest here.
 
     Attributes:
-        labels: `"annotations"`, or `"soft"` or `"soft-msd"` for probabilities.
+        labels: `"annotations"`, or `"soft"`, `"soft-msd"` or `"soft-all"` for probabilities.
         epochs: passes over the training split.
         batch: clips per step, over all processes.
         rate: learning rate, constant or the peak of one cycle.
+        decay: of the weights, apart from the gradient (Loshchilov and Hutter 2019); 0 is plain Adam.
         one_cycle: warm up to `rate` and anneal to zero (Smith and Topin 2018).
         augment: the steps of `train.augment` that are done.
         seed: of the weights, the order of clips and the augmentation.
@@ -51,12 +53,16 @@ class Recipe:
         start: name of a configuration whose run of this seed, trained before, gives the first weights.
         speeds: at which every training clip is played; other speeds than 1 take the labels of
             `train.teachers`, for clips as well as for segments.
+        whole: every frame and band of a segment counts, see `train.architectures.vgg.window`.
+        hints: weight of the error in telling the teachers' embeddings, see `train.hints`.
+        known: in each vocabulary, the likeliest tag that the source of a clip names is aimed at with so much.
     """
 
     labels: str = "annotations"
     epochs: int = 13
     batch: int = 64
     rate: float = 1e-3
+    decay: float = 0.0
     one_cycle: bool = False
     augment: tuple[str, ...] = ()
     seed: int = 0
@@ -64,6 +70,9 @@ class Recipe:
     prior: bool = False
     start: str | None = None
     speeds: tuple[float, ...] = (1.0,)
+    whole: bool = False
+    hints: float = 0.0
+    known: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """The recipe as plain values for JSON."""
@@ -72,7 +81,19 @@ class Recipe:
 
 RECIPES = {
     "study": Recipe(),
-    "soft": Recipe(labels="soft", epochs=40, batch=32, one_cycle=True, augment=tuple(STEPS)),
+    "soft": Recipe(
+        labels="soft-all",
+        epochs=40,
+        batch=32,
+        rate=2e-3,
+        decay=0.01,
+        one_cycle=True,
+        augment=tuple(STEPS),
+        prior=True,
+        whole=True,
+        hints=0.3,
+        known=0.5,
+    ),
 }
 """The study's own recipe, and one for probabilities."""
 
@@ -80,14 +101,15 @@ SEGMENTS = 16
 """Segments that are scored at once outside training."""
 
 
-class Clips(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
+class Clips(torch.utils.data.Dataset[Batch]):
     """Training clips, read from memory-mapped caches a batch at a time; the maps travel by their names.
 
     Args:
         powers: mel power at each speed [clips, mels, frames].
         rows: which clips of each of them to train on.
         hop: of the frames.
-        targets: likewise for each, [rows, tags] or [rows, patches, tags].
+        targets: likewise for each, [rows, outputs] or [rows, patches, outputs].
+        hints: likewise for each, [rows, d].
     """
 
     def __init__(
@@ -96,8 +118,10 @@ class Clips(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
         rows: Sequence[NDArray[np.intp]],
         hop: int,
         targets: Sequence[NDArray[np.float32]],
+        hints: Sequence[NDArray[np.float32]],
     ) -> None:
-        self.powers, self.hop, self.target = powers, hop, np.concatenate(targets)
+        self.powers, self.hop = powers, hop
+        self.target, self.hint = np.concatenate(targets), np.concatenate(hints)
         self.places = [(take, row) for take, found in enumerate(rows) for row in found]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -109,11 +133,11 @@ class Clips(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self.places)
 
-    def __getitems__(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Mel power [batch, mels, frames] and target [batch, tags], or [batch, patches, tags]."""
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        """A batch, the target of which may be [batch, patches, outputs]."""
         places = [self.places[index] for index in indices]
         power = np.stack([self.powers[take][row][:, :: self.hop] for take, row in places])
-        return torch.from_numpy(power), torch.from_numpy(self.target[indices])
+        return Batch(*map(torch.from_numpy, (power, self.target[indices], self.hint[indices])))
 
 
 def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe, device_name: str) -> None:
@@ -160,21 +184,21 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
     undefined = _check(dataset, rows)
     fingerprint = dataset.fingerprint(usable)
     clips = _takes(dataset, config, cache, recipe)
-    aims = hashlib.sha256(clips.target.tobytes()).hexdigest()
+    aims = hashlib.sha256(clips.target.tobytes() + clips.hint.tobytes()).hexdigest()
     code = runs.commit()
 
     torch.manual_seed(recipe.seed)
-    network = build(config, len(dataset.tags)).to(device)
+    network = build(config, len(dataset.outputs), recipe.whole)
     if recipe.prior:
         mean = torch.from_numpy(dataset.target[rows["train"]].mean(axis=0)).clamp(0.001, 0.999)
-        bias = network.get_parameter("dense.bias" if config.arch == "vgg" else "dense.1.bias")
-        bias.data.copy_(mean.logit())
+        network.output_bias.data.copy_(mean.logit())
+    pupil = Pupil(network, network.embedding, clips.hint.shape[1]).to(device)
     dtype = precision(device)
     if rank == 0:
         say(f"{config.name}: trains on {describe(device)} in {str(dtype).removeprefix('torch.')}")
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.Adam(network.parameters(), recipe.rate)
-    sampler: DistributedSampler[tuple[Tensor, Tensor]] = DistributedSampler(
+    pupil = pupil.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = torch.optim.AdamW(pupil.parameters(), recipe.rate, weight_decay=recipe.decay)
+    sampler: DistributedSampler[Batch] = DistributedSampler(
         clips, ranks, rank, seed=1000 * recipe.seed
     )  # which adds the epoch
     workers = readers(device)
@@ -199,14 +223,14 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
         inherit(network, runs.best(start)["model"])
     if (run / "last.pt").exists():
         last = torch.load(run / "last.pt", map_location="cpu")
-        network.load_state_dict(last["model"])
+        pupil.load_state_dict(last["model"])
         optimizer.load_state_dict(last["optimizer"])
         schedule.load_state_dict(last["schedule"])
         history = last["history"]
         if last["fingerprint"] != [fingerprint, aims]:
             raise RunError(f"{run}: the clips or labels of {dataset.root} have changed since it was begun")
     _agree((fingerprint, aims, len(history)), run, ranks)
-    model = DistributedDataParallel(network) if ranks > 1 else network
+    model = DistributedDataParallel(pupil) if ranks > 1 else pupil
 
     for epoch in range(len(history), recipe.epochs):
         started = time.perf_counter()
@@ -215,20 +239,21 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
         torch.manual_seed(int(np.random.SeedSequence([recipe.seed, epoch, rank]).generate_state(1)[0]))
         model.train()
         losses = []
-        for inputs, wanted in progress(loader, f"{config.name} epoch {epoch + 1}/{recipe.epochs}"):
-            if len(inputs) == 1:  # a single clip has no variance for the batch norm of a 1x1 map
+        for batch in progress(loader, f"{config.name} epoch {epoch + 1}/{recipe.epochs}"):
+            if len(batch.power) == 1:  # a single clip has no variance for the batch norm of a 1x1 map
                 schedule.step()
                 continue
-            inputs, wanted = inputs.to(device, non_blocking=True), wanted.to(device, non_blocking=True)
+            batch = Batch(*(part.to(device, non_blocking=True) for part in batch))
             if recipe.segments:
-                inputs, wanted = labelled_segments(inputs, wanted, config)
-            elif config.frames < inputs.shape[2]:
-                inputs = random_segment(inputs, config.frames)
-            if recipe.augment:
-                inputs, wanted = augment(inputs, wanted, recipe.augment)
+                cut, labels = labelled_segments(batch.power, batch.target, config)
+                batch = batch._replace(power=cut, target=labels)
+            elif config.frames < batch.power.shape[2]:
+                batch = batch._replace(power=random_segment(batch.power, config.frames))
+            batch = augment(batch, recipe.augment)
             with torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
-                logits, _ = model(network_input(inputs, config))
-            loss = binary_cross_entropy_with_logits(logits.float(), wanted)
+                logits, told = model(network_input(batch.power, config))
+            loss = binary_cross_entropy_with_logits(logits.float(), batch.target)
+            loss = loss + recipe.hints * hint_loss(told, batch.hint)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -258,7 +283,7 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
                     run / "best.pt", {"model": network.state_dict(), "epoch": epoch + 1, "commit": code}
                 )
             runs.write(run / "metrics.jsonl", "".join(json.dumps(past) + "\n" for past in history))
-            state = {"model": network.state_dict(), "optimizer": optimizer.state_dict(), "history": history}
+            state = {"model": pupil.state_dict(), "optimizer": optimizer.state_dict(), "history": history}
             state |= {"schedule": schedule.state_dict(), "fingerprint": [fingerprint, aims]}
             runs.save(run / "last.pt", state)
             say(f"{config.name} seed {recipe.seed} {json.dumps(line)}")
@@ -321,7 +346,8 @@ def _outcome_of_best(
 
 def _takes(dataset: Dataset, config: Config, cache: Path, recipe: Recipe) -> Clips:
     """The training clips at every speed, each with the labels that the recipe aims at."""
-    powers, rows, targets = [], [], []
+    powers, rows, targets, hints = [], [], [], []
+    embeddings = teacher_embeddings(dataset) if recipe.hints else np.empty((len(dataset.ids), 0), np.float32)
     for speed in recipe.speeds:
         take = replace(dataset, speed=speed)
         power, usable = mel_power(take, config, cache)
@@ -334,10 +360,30 @@ def _takes(dataset: Dataset, config: Config, cache: Path, recipe: Recipe) -> Cli
                     f"label --labels {dataset.origin['labels']} --speed {speed:g}' does it anew"
                 )
             target = labels if recipe.segments else labels.mean(axis=1)
+        elif recipe.known and dataset.known is not None:
+            target = with_known(target, dataset, recipe.known)
+        told = standardised(embeddings, train)
         powers.append(power)
         rows.append(train)
         targets.append(target[train])
-    return Clips(powers, rows, config.hop, targets)
+        hints.append(told if speed == 1 else np.full_like(told, np.nan))  # they heard it as it is
+    return Clips(powers, rows, config.hop, targets, hints)
+
+
+def with_known(target: Array, dataset: Dataset, floor: float) -> Array:
+    """The targets [clips, outputs] with a floor for what the source of a clip itself names.
+
+    Weak positives: of the acceptable tags of a clip the likeliest in each vocabulary gets at least `floor`.
+    """
+    assert dataset.known is not None
+    raised = target.copy()
+    vocabularies = np.array([vocabulary for vocabulary, _ in dataset.outputs])
+    for vocabulary in np.unique(vocabularies):
+        acceptable = dataset.known & (vocabularies == vocabulary)
+        clips = np.flatnonzero(acceptable.any(axis=1))
+        likeliest = np.where(acceptable[clips], target[clips], -1).argmax(axis=1)
+        raised[clips, likeliest] = np.maximum(target[clips, likeliest], floor)
+    return raised
 
 
 def _agree(value: Any, run: Path, ranks: int) -> Any:
@@ -358,12 +404,14 @@ def inherit(network: nn.Module, weights: dict[str, Tensor]) -> None:
     """Begin with the weights of the same architecture at another resolution.
 
     All of VGG-CNN's fit as they are; the filters of MUSICNN that span bands are resized to span the same
-    part of the spectrum, with the same response to a flat one.
+    part of the spectrum, with the same response to a flat one. A last layer of other outputs begins as it is.
     """
     fitting = {}
     for name, wanted in network.state_dict().items():
         given = weights[name]
-        if given.shape != wanted.shape:
+        if given.shape != wanted.shape and given.ndim < 4:  # the last layer, of other outputs
+            given = wanted
+        elif given.shape != wanted.shape:
             height, width = wanted.shape[2:]
             given = interpolate(given, (height, width), mode="area") * (given.shape[2] / height)
         fitting[name] = given

@@ -36,9 +36,12 @@ GROUPS = {
 
 Matrix = NDArray[np.float32]
 
+LEAST = 3
+"""Positive clips without which a tag has no AUC: of one or two it would tell little but chance."""
+
 
 def roc_auc(truth: Matrix, scores: Matrix) -> NDArray[np.float64]:
-    """Area under the ROC curve of every tag, [tags]; NaN for a tag that all clips or none have.
+    """Area under the ROC curve of every tag, [tags]; NaN for a tag of under `LEAST` clips or of all.
 
     Args:
         truth: 0 or 1, [clips, tags].
@@ -71,7 +74,7 @@ def by_group(tags: Sequence[str], per_tag: NDArray[np.float64]) -> dict[str, flo
 def evaluate(truth: Matrix, target: Matrix, scores: Matrix) -> dict[str, float]:
     """Macro ROC AUC and PR AUC against the annotations; to probabilities, top-5 overlap and mean difference.
 
-    A tag without both positive and negative clips has no AUC: `tags` says how many went into the mean.
+    A tag of fewer than `LEAST` clips, or of all, has no AUC: `tags` says how many went into the mean.
     Annotations as the target have no five best tags.
 
     Raises:
@@ -81,7 +84,7 @@ def evaluate(truth: Matrix, target: Matrix, scores: Matrix) -> dict[str, float]:
     per_tag = roc_auc(truth, scores)
     if np.isnan(per_tag).all():
         raise DataError(
-            f"none of {truth.shape[1]} tags has both positive and negative clips among {len(truth)}"
+            f"none of {truth.shape[1]} tags has {LEAST} positive clips and a negative one among {len(truth)}"
         )
     found = {
         "roc_auc": float(np.nanmean(per_tag)),
@@ -100,6 +103,6 @@ def _per_tag(metric: Callable[[Matrix, Matrix], float], truth: Matrix, scores: M
         raise ValueError(f"truth {truth.shape} and scores {scores.shape} differ in shape")
     values = np.full(truth.shape[1], np.nan)
     for tag, (column, score) in enumerate(zip(truth.T, scores.T, strict=True)):
-        if 0 < column.sum() < len(column):
+        if LEAST <= column.sum() < len(column):
             values[tag] = metric(column, score)
     return values

@@ -7,12 +7,17 @@ from autotag.config import Config
 from train.architectures.musicnn import MUSICNN
 from train.architectures.vgg import VGG
 
-ARCHITECTURES = {"vgg": VGG, "musicnn": MUSICNN}
+ARCHITECTURES: dict[str, type[VGG | MUSICNN]] = {"vgg": VGG, "musicnn": MUSICNN}
 
 
-def build(config: Config, tags: int = 50) -> nn.Module:
-    """The untrained network of a configuration: mel [batch, 1, mels, frames] to (logits, embedding)."""
-    network = ARCHITECTURES[config.arch](config, tags)
+def build(config: Config, outputs: int = 50, whole: bool = False) -> VGG | MUSICNN:
+    """The untrained network of a configuration: mel [batch, 1, mels, frames] to (logits, embedding).
+
+    Args:
+        outputs: of the last layer.
+        whole: every frame and band counts, also those that the study's pooling drops.
+    """
+    network = ARCHITECTURES[config.arch](config, outputs, whole)
     # The filters after it can scale and shift as well, and its gradient would double a step of MUSICNN.
     network.input_norm.requires_grad_(False)
     return network

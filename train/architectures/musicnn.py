@@ -24,11 +24,14 @@ TEMPORAL = ((165, 32), (128, 32), (64, 32), (32, 32))
 class MUSICNN(nn.Module):
     """Wide musical filters, three layers with residual connections, and pooling over time.
 
-    Input: log-mel spectrograms [batch, 1, mels, frames]. `forward` returns logits [batch, tags] and the
+    Its pooling drops at most one value of a map, and the filters before it have taken that frame to its
+    neighbours: with `whole` or without, every frame counts.
+
+    Input: log-mel spectrograms [batch, 1, mels, frames]. `forward` returns logits [batch, outputs] and the
     embedding [batch, 500], the layer before them.
     """
 
-    def __init__(self, config: Config, tags: int = 50) -> None:
+    def __init__(self, config: Config, outputs: int = 50, whole: bool = False) -> None:
         super().__init__()
         self.input_norm = nn.BatchNorm2d(1)
         self.timbre = nn.ModuleList(
@@ -48,7 +51,14 @@ class MUSICNN(nn.Module):
         self.penultimate = nn.Sequential(
             nn.Dropout(0.5), nn.Linear(1024, 500), nn.ReLU(), nn.BatchNorm1d(500)
         )
-        self.dense = nn.Sequential(nn.Dropout(0.5), nn.Linear(500, tags))
+        self.dense = nn.Sequential(nn.Dropout(0.5), nn.Linear(500, outputs))
+
+    embedding = 500
+
+    @property
+    def output_bias(self) -> nn.Parameter:
+        """Of the last layer, [outputs]."""
+        return self.get_parameter("dense.1.bias")
 
     def forward(self, mel: Tensor) -> tuple[Tensor, Tensor]:
         mel = self.input_norm(mel)

@@ -11,7 +11,8 @@ def read(root: str | Path, labels: str = "annotations", audio: str | None = None
     """Read the data set in the folder `root`: MagnaTagATune's layout or the Million Song Dataset's.
 
     Args:
-        labels: what training aims at: `"annotations"`, `"soft"` or `"soft-msd"`.
+        labels: what training aims at: `"annotations"`, `"soft"`, `"soft-msd"`, or `"soft-all"` for both
+            vocabularies.
         audio: where a clip lies in `root`, a template of its `{id}` and `{path}`; see the two readers.
 
     Raises:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from autotag.config import Config, model_name
 from train.errors import DataError
+from train.metrics import LEAST
 
 
 @dataclass(frozen=True)
@@ -19,19 +20,22 @@ class Dataset:
 
     Attributes:
         kind: `"mtat"` or `"msd"`: whose layout it has.
-        vocabulary: likewise, whose tags.
+        vocabulary: whose tags: `"mtat"`, `"msd"`, or `"all"` for both.
         root: the folder that `paths` are relative to.
         origin: the arguments of `train.datasets.read`, to read it again.
+        ids: what the label files call each clip.
         paths: the audio file of each clip.
-        truth: annotations, 0 or 1, float32 [clips, tags].
-        target: what training aims at, the annotations or probabilities, float32 [clips, tags].
+        truth: annotations, 0 or 1, float32 [clips, outputs].
+        target: what training aims at, the annotations or probabilities, float32 [clips, outputs].
         split: `"train"`, `"valid"` or `"test"`, [clips].
-        tags: the names of the columns of `truth` and `target`.
+        outputs: the columns of `truth` and `target`, each a vocabulary and a tag of it.
         rule: what decides the split, as a model's metadata tells it.
         cut: so many usable clips of the first two splits are to train on and the rest to validate on, as the
             study did with the Million Song Dataset; by default, and if there are no more, as listed.
         repeat: whether a clip of less than 29.1 s is repeated to fill them, or left out.
         speed: how fast the clips are played, which changes their pitch too.
+        known: tags that the source of a clip itself names, all of which would be right, bool
+            [clips, outputs]; none of a clip of which nothing is known.
         notes: what else a user should know of it.
         left_out: by path, why a clip cannot be used.
     """
@@ -40,15 +44,17 @@ class Dataset:
     vocabulary: str
     root: Path
     origin: dict[str, str]
+    ids: tuple[str, ...]
     paths: tuple[str, ...]
     truth: NDArray[np.float32]
     target: NDArray[np.float32]
     split: NDArray[np.str_]
-    tags: tuple[str, ...]
+    outputs: tuple[tuple[str, str], ...]
     rule: dict[str, str]
     repeat: bool
     speed: float = 1.0
     cut: int | None = None
+    known: NDArray[np.bool_] | None = None
     notes: tuple[str, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
 
@@ -66,6 +72,11 @@ class Dataset:
                 f"{self.paths[0]!r}: see --audio"
             )
         return replace(self, left_out=left_out)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The names of the outputs, some of them twice where there are two vocabularies."""
+        return tuple(tag for _, tag in self.outputs)
 
     @property
     def present(self) -> NDArray[np.bool_]:
@@ -94,12 +105,12 @@ class Dataset:
 
     def model_name(self, config: Config) -> str:
         """A configuration trained on this data set."""
-        return model_name(config, self.vocabulary)
+        return model_name(config, "msd" if self.vocabulary == "msd" else "mtat")
 
     def undefined(self, rows: NDArray[np.intp]) -> tuple[str, ...]:
-        """Tags that all of the clips `rows` have, or none: they have no ROC AUC and no PR AUC."""
+        """Tags that too few of the clips `rows` have, or all: they have no AUC, see `train.metrics`."""
         count = self.truth[rows].sum(axis=0)
-        return tuple(tag for tag, n in zip(self.tags, count, strict=True) if n in (0, len(rows)))
+        return tuple(tag for tag, n in zip(self.tags, count, strict=True) if not LEAST <= n < len(rows))
 
 
 def fill_in(template: str, root: Path, **values: str) -> str:

@@ -2,7 +2,8 @@
 
 Law et al., ISMIR 2009; the split by folder and the 50 most frequent of its 188 tags are those of the study.
 A data set of the same layout may add probabilities: `soft_labels.csv` of the same tags, and
-`soft_labels_msd.csv` of the Million Song Dataset's, of which it has no annotations.
+`soft_labels_msd.csv` of the Million Song Dataset's, of which it has no annotations. `known.csv` may say which
+tags the source of a clip itself names.
 """
 
 import csv
@@ -22,9 +23,15 @@ INDEX = "annotations_final.csv"
 AUDIO = "{path}"
 """Where a clip lies: `{path}` is its `mp3_path`, `{id}` its `clip_id`."""
 
-SOFT = {"soft": "soft_labels.csv", "soft-msd": "soft_labels_msd.csv"}
+SOFT = {"mtat": "soft_labels.csv", "msd": "soft_labels_msd.csv"}
+"""The file of probabilities of each vocabulary."""
 
-FREQUENT = 0.05
+LABELS = {"annotations": ("mtat",), "soft": ("mtat",), "soft-msd": ("msd",), "soft-all": ("mtat", "msd")}
+"""What can be aimed at, and the vocabularies of it."""
+
+KNOWN = "known.csv"
+
+FREQUENT = 0.10
 """Share of the clips that count as having a tag of which there are probabilities only: the highest ones."""
 
 # fmt: off
@@ -38,6 +45,8 @@ TAGS = (
 )
 # fmt: on
 """The 50 most frequent of 188 tags, in order of their frequency, as people typed them."""
+
+TAGS_OF = {"mtat": TAGS, "msd": msd.TAGS}
 
 FOLDERS = {"train": "0123456789ab", "valid": "c", "test": "def"}
 
@@ -53,7 +62,10 @@ BROKEN = frozenset(
 
 
 def read(root: Path, labels: str, audio: str) -> Dataset:
-    """Read the clips listed under `root`, with annotations or one of `SOFT` as the target.
+    """Read the clips listed under `root`, with one of `LABELS` as the target.
+
+    With labels of the second vocabulary a clip has a tag if its probability is among the highest tenth of all
+    clips, for both vocabularies alike.
 
     Raises:
         DataError: a file is missing, or a row or column of it is not what it should be.
@@ -69,16 +81,13 @@ def read(root: Path, labels: str, audio: str) -> Dataset:
         )
     truth = annotations[:, [columns.index(tag) for tag in TAGS]]
     target = truth
-    tags = msd.TAGS if labels == "soft-msd" else TAGS
+    vocabularies = LABELS[labels]
+    outputs = tuple((vocabulary, tag) for vocabulary in vocabularies for tag in TAGS_OF[vocabulary])
+    ids = tuple(row["clip_id"] for row in rows)
     if labels != "annotations":
-        path = root / SOFT[labels]
-        by_clip = {row["clip_id"]: row for row in _rows(path, tags)}
-        missing = [row["clip_id"] for row in rows if row["clip_id"] not in by_clip]
-        if missing:
-            raise DataError(f"{path}: {len(missing)} annotated clips have no row, for example {missing[0]!r}")
-        target = _matrix(path, [by_clip[row["clip_id"]] for row in rows], tags)
-    if tags is not TAGS:
-        truth = (target >= np.quantile(target, 1 - FREQUENT, axis=0)).astype(np.float32)
+        target = np.concatenate([_soft(root / SOFT[v], ids, TAGS_OF[v]) for v in vocabularies], axis=1)
+    if "msd" in vocabularies:
+        truth = (target > np.quantile(target, 1 - FREQUENT, axis=0)).astype(np.float32)
 
     notes = []
     most = top_tags(columns, annotations)
@@ -94,16 +103,18 @@ def read(root: Path, labels: str, audio: str) -> Dataset:
         raise DataError(f"{root}: {count} clips are said to lie in {place!r}: see --audio")
     return Dataset(
         "mtat",
-        "mtat" if tags is TAGS else "msd",
+        "all" if len(vocabularies) > 1 else vocabularies[0],
         root,
         {"root": str(root.resolve()), "labels": labels, "audio": audio},
+        ids,
         paths,
         truth,
         target,
         np.array([_split(root, row["mp3_path"]) for row in rows]),
-        tags,
+        outputs,
         {"by": "folder", **FOLDERS},
         repeat=True,
+        known=_known(root / KNOWN, ids, outputs) if (root / KNOWN).exists() else None,
         notes=tuple(notes),
         left_out={
             path: "known to be broken"
@@ -163,6 +174,34 @@ def _matrix(path: Path, rows: list[dict[str, str]], tags: Sequence[str]) -> NDAr
         i, j = np.argwhere(~((matrix >= 0) & (matrix <= 1)))[0]
         raise DataError(f"{path}: clip {rows[i]['clip_id']}, tag {tags[j]!r}: {matrix[i, j]} is not in 0..1")
     return matrix
+
+
+def _soft(path: Path, ids: Sequence[str], tags: Sequence[str]) -> NDArray[np.float32]:
+    """The probabilities in a file of them, in the order of the clips `ids`: [clips, tags]."""
+    by_clip = {row["clip_id"]: row for row in _rows(path, tags)}
+    missing = [clip for clip in ids if clip not in by_clip]
+    if missing:
+        raise DataError(f"{path}: {len(missing)} annotated clips have no row, for example {missing[0]!r}")
+    return _matrix(path, [by_clip[clip] for clip in ids], tags)
+
+
+def _known(path: Path, ids: Sequence[str], outputs: Sequence[tuple[str, str]]) -> NDArray[np.bool_]:
+    """The tags in a file of rows such as `4,mtat:techno|msd:electro`: bool [clips, outputs]."""
+    rows = {clip: i for i, clip in enumerate(ids)}
+    names = {f"{vocabulary}:{tag}" for vocabulary, tags in TAGS_OF.items() for tag in tags}
+    columns = {f"{vocabulary}:{tag}": j for j, (vocabulary, tag) in enumerate(outputs)}
+    known = np.zeros((len(ids), len(outputs)), bool)
+    with path.open(newline="", encoding="utf-8") as file:
+        for line, row in enumerate(csv.DictReader(file), 2):
+            clip, acceptable = row.get("clip_id"), row.get("acceptable")
+            if clip not in rows or acceptable is None:
+                raise DataError(f"{path}: line {line} is {row}, not one of the clips and its tags")
+            for name in acceptable.split("|"):
+                if name not in names:
+                    raise DataError(f"{path}: line {line}: {name!r} is not a tag such as 'mtat:piano'")
+                if name in columns:
+                    known[rows[clip], columns[name]] = True
+    return known
 
 
 def _split(root: Path, path: str) -> str:
