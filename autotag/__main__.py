@@ -1,3 +1,3 @@
-from autotag.cli import main
+from autotag.cli.main import main
 
 main()

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autotag.errors import AudioError, Crashed
-from autotag.files import size_and_time
 from autotag.result import Failure, Result
+from autotag.system.files import size_and_time
 
 if TYPE_CHECKING:
     from autotag.tagger import Tagger
@@ -21,7 +21,7 @@ class Asked:
 
     Attributes:
         model: name of a model at hand, or an ONNX file.
-        top, threshold, merge_synonyms: which tags to show, as `autotag.choice.choose` does.
+        top, threshold, merge_synonyms: which tags to show, as `autotag.request.choose` does.
         seconds: tag only the middle so many seconds of a file.
         embed: whether results hold the embedding; `"segments"` for that of each segment.
     """
@@ -49,7 +49,7 @@ def tag_files(paths: Iterable[Path], asked: Asked, jobs: int) -> Generator[Resul
     if jobs == 0:
         yield from map(start(asked), paths)
         return
-    from autotag.pool import in_processes
+    from autotag.system.pool import in_processes
 
     with closing(in_processes(partial(start, asked, threads=1), paths, jobs)) as outcomes:
         for path, outcome in outcomes:

@@ -18,9 +18,9 @@ from typing import Any
 
 from autotag.batch import Asked, start
 from autotag.config import DEFAULT
-from autotag.parquet import as_table
-from autotag.quiet import quiet_decoders
+from autotag.outputs.parquet import as_table
 from autotag.result import Failure, Result
+from autotag.system.streams import quiet_decoders
 
 
 class RayTagger:

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from numpy import float64
     from numpy.typing import NDArray
 
-    from autotag.mel import Array
+    from autotag.audio.mel import Array
 
 
 class Tag(NamedTuple):

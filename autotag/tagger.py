@@ -11,15 +11,15 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from autotag.audio import Audio
-from autotag.choice import choose
+from autotag.audio.decode import Audio
+from autotag.audio.mel import Array, log_mel_blocks
+from autotag.audio.segments import fill, is_short, segments
 from autotag.config import DEFAULT, HOP
 from autotag.errors import AudioError
-from autotag.mel import Array, log_mel_blocks
-from autotag.metadata import Metadata
-from autotag.registry import load
+from autotag.models.metadata import Metadata
+from autotag.models.registry import load
+from autotag.request import choose
 from autotag.result import Failure, Result
-from autotag.segments import fill, is_short, segments
 
 Item = TypeVar("Item")
 
@@ -76,7 +76,7 @@ class Tagger:
         model: name of a model at hand, or an ONNX file.
         threads: of one inference; by default all cores this process may use.
         batch: segments of one inference; by default those of 30 s: one of VGG-CNN, ten of MUSICNN.
-        device: one of `autotag.model.PROVIDERS`.
+        device: one of `autotag.models.model.PROVIDERS`.
 
     Raises:
         ModelNotFound, ModelError, DeviceNotFound
@@ -103,7 +103,7 @@ class Tagger:
         seconds: float | None = None,
         embed: bool | str = False,
     ) -> Result:
-        """The top tags of a file by the mean score over its segments, chosen as `autotag.choice.choose` does.
+        """The top tags of a file by the mean score over its segments: see `autotag.request.choose`.
 
         Args:
             seconds: hear only an excerpt of that length, from the middle: 29.1 is the study's.

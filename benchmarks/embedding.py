@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from autotag.compact import compact, cosines
+from autotag.audio.folders import audio_files
+from autotag.audio.mel import Array
 from autotag.errors import AudioError
-from autotag.files import audio_files
-from autotag.mel import Array
-from autotag.quiet import quiet_decoders
+from autotag.library.vectors import compact, cosines
+from autotag.system.streams import quiet_decoders
 from autotag.tagger import Tagger
 
 CLIPS = 200

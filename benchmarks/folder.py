@@ -20,11 +20,11 @@ from pathlib import Path
 
 import soundfile
 
-from autotag.audio import Audio
+from autotag.audio.decode import Audio
+from autotag.audio.folders import audio_files
 from autotag.config import DEFAULT
-from autotag.cores import usable_cores
-from autotag.files import audio_files
-from autotag.pool import in_processes
+from autotag.system.cores import usable_cores
+from autotag.system.pool import in_processes
 
 SONG = Path(__file__).parent.parent / "examples" / "song.mp3"
 PROC = Path("/proc")

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from autotag.library import Library
-from autotag.metadata import Metadata
-from autotag.registry import find as named
+from autotag.library.database import Library
+from autotag.library.query import find, similar, stats
+from autotag.models.metadata import Metadata
+from autotag.models.registry import find as named
 from autotag.result import Result, Tag
-from autotag.search import find, similar, stats
 
 MODEL = "vgg-12k-48-x2-db"
 TIMES = 15

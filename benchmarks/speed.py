@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from autotag.cores import ONE_THREAD
+from autotag.system.cores import ONE_THREAD
 
 HERE = Path(__file__).parent
 MODELS = {"x2": "vgg-12k-48-x2-db", "x10": "vgg-12k-48-x10-db"}
@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--musicnn", type=Path)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        make = "import sys; from pathlib import Path; from autotag.bench import clip; clip(Path(sys.argv[1]))"
+        make = "import sys, pathlib, autotag.speed.measure as m; m.clip(pathlib.Path(sys.argv[1]))"
         subprocess.run([sys.executable, "-c", make, folder], check=True)
         song = str(Path(folder, "clip.mp3"))
         programs = {

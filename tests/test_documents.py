@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from autotag.registry import MANIFEST, Entry, manifest
+from autotag.models.registry import MANIFEST, Entry, manifest
 from tests.conftest import ROOT, Run
 from train.card import MEASURED, TABLES, TEMPLATE
 

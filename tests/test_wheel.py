@@ -27,7 +27,7 @@ def test_it_holds_the_product_and_the_models_alone(wheel: Path) -> None:
     assert {name.split("/")[0] for name in names if "dist-info" not in name} == {"autotag"}
     for path in (ROOT / "models").iterdir():
         assert f"autotag/models/{path.name}" in names
-    assert {"autotag/py.typed", "autotag/page.css", "autotag/page.js"} <= set(names)
+    assert {"autotag/py.typed", "autotag/views/page.css", "autotag/views/page.js"} <= set(names)
 
 
 def test_it_asks_for_no_torch_and_no_librosa(wheel: Path) -> None:
@@ -40,7 +40,7 @@ def test_it_asks_for_no_torch_and_no_librosa(wheel: Path) -> None:
 
 def test_it_tags_from_its_own_models(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path)
-    code = "import autotag.registry; print(autotag.registry.folders()[-1])"
+    code = "import autotag.models.registry; print(autotag.models.registry.folders()[-1])"
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     where = subprocess.run(
         [sys.executable, "-c", code],

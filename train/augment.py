@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, arange, linspace, rand, randint, randperm
 
+from autotag.audio.mel import mel_basis
 from autotag.config import RATES
-from autotag.mel import mel_basis
 
 GAIN = (-3.0, 3.0)
 """Change of level, in dB."""

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from autotag.bench import clip_ms
 from autotag.config import DEFAULT
-from autotag.machine import processor
-from autotag.model import Model
-from autotag.registry import Entry, manifest
+from autotag.models.model import Model
+from autotag.models.registry import Entry, manifest
+from autotag.speed.measure import clip_ms
+from autotag.system.machine import processor
 from autotag.tagger import Tagger
 from train.datasets import read
 from train.distill import FAMILY, ROOTS

@@ -192,7 +192,7 @@ def evaluate(
     cache: Cache = Path("cache"),
 ) -> None:
     """Print the metrics of a model on a split, as JSON."""
-    from autotag.registry import load
+    from autotag.models.registry import load
     from train.datasets import read
     from train.evaluate import evaluate_split
     from train.features import mel_power
@@ -271,7 +271,7 @@ def card(
     cache: Cache = Path("cache"),
 ) -> None:
     """Measure models on disturbed files, known sounds and the clock, and write the card beside them."""
-    from autotag.quiet import quiet_decoders
+    from autotag.system.streams import quiet_decoders
     from train.card import card as write_card
 
     quiet_decoders()

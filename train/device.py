@@ -12,7 +12,7 @@ from datetime import timedelta
 import torch
 from torch import distributed
 
-from autotag.cores import usable_cores
+from autotag.system.cores import usable_cores
 from train.errors import RunError
 
 

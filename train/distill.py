@@ -8,7 +8,7 @@ import torch
 
 from autotag.config import parse_model_name
 from autotag.errors import ModelNotFound
-from autotag.registry import find
+from autotag.models.registry import find
 from train.augment import STEPS
 from train.console import say
 from train.datasets import read
@@ -86,7 +86,7 @@ def distill(
     """Train and export the models of the family that match one of the patterns; start it again to go on.
 
     A model begins with the weights of its neighbour's run in `work`, or else of the neighbour as it is at
-    hand (`autotag.registry`); roots are not at hand, so they are trained first.
+    hand (`autotag.models.registry`); roots are not at hand, so they are trained first.
 
     Raises:
         DataError, RunError: as `train.fit.fit` and `train.export.export` do, or a pattern matches none.

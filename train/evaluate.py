@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from autotag.mel import Array, compress
-from autotag.model import Model
-from autotag.segments import segments
+from autotag.audio.mel import Array, compress
+from autotag.audio.segments import segments
+from autotag.models.model import Model
 from train.console import progress
 from train.datasets.dataset import Dataset
 from train.errors import DataError

@@ -16,12 +16,12 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor, nn
 
+from autotag.audio.mel import Array, compress
+from autotag.audio.segments import segments
 from autotag.config import Config
-from autotag.mel import Array, compress
-from autotag.metadata import KEY, Metadata
-from autotag.model import Model
-from autotag.registry import MANIFEST, manifest
-from autotag.segments import segments
+from autotag.models.metadata import KEY, Metadata
+from autotag.models.model import Model
+from autotag.models.registry import MANIFEST, manifest
 from train.architectures import build
 from train.architectures.musicnn import MUSICNN, pool_early, silence_dead
 from train.architectures.vgg import VGG

@@ -18,14 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from autotag.audio import decode
+from autotag.audio.decode import decode
+from autotag.audio.mel import Array, mel_basis, power_blocks
+from autotag.audio.segments import fill, is_short
 from autotag.config import Config
-from autotag.cores import usable_cores
 from autotag.errors import AudioError, AudioNotFound, UnreadableAudio
-from autotag.mel import Array, mel_basis, power_blocks
-from autotag.pool import follow_parent
-from autotag.quiet import quiet_decoders
-from autotag.segments import fill, is_short
+from autotag.system.cores import usable_cores
+from autotag.system.pool import follow_parent
+from autotag.system.streams import quiet_decoders
 from train.console import progress, say
 from train.datasets.dataset import Dataset
 from train.errors import DataError

@@ -19,9 +19,9 @@ from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler
 
+from autotag.audio.mel import Array
+from autotag.audio.segments import segments
 from autotag.config import Config
-from autotag.mel import Array
-from autotag.segments import segments
 from train import runs
 from train.architectures import build, cost
 from train.augment import STEPS, Batch, augment
@@ -425,7 +425,7 @@ def random_segment(power: Tensor, frames: int) -> Tensor:
 
 
 def network_input(power: Tensor, config: Config) -> Tensor:
-    """Mel power [batch, mels, frames] to log-mel [batch, 1, mels, frames]: as `autotag.mel.compress` does."""
+    """Mel power [batch, mels, frames] to log-mel [batch, 1, mels, frames], as `autotag.audio.mel` has it."""
     db = config.log == "db"
     mel = 10 * torch.log10(power.clamp(min=1e-10)) if db else torch.log10(1 + 10000 * power)
     return mel[:, None].contiguous(memory_format=torch.channels_last)

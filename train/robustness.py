@@ -11,10 +11,10 @@ import soxr
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
-from autotag.audio import decode
-from autotag.mel import Array, log_mel_blocks
-from autotag.model import Model
-from autotag.segments import fill, segments
+from autotag.audio.decode import decode
+from autotag.audio.mel import Array, log_mel_blocks
+from autotag.audio.segments import fill, segments
+from autotag.models.model import Model
 from train.console import progress
 from train.datasets.dataset import Dataset
 from train.metrics import evaluate

@@ -10,8 +10,8 @@ import mido
 import numpy as np
 import soundfile
 
+from autotag.audio.mel import Array
 from autotag.errors import SilentAudio
-from autotag.mel import Array
 from autotag.tagger import Tagger
 from train.errors import RunError
 

@@ -13,9 +13,9 @@ import onnxruntime
 from numpy.typing import NDArray
 from torch import Tensor, arange, rand
 
+from autotag.audio.mel import compress
 from autotag.config import SEGMENT_FRAMES, Config
-from autotag.cores import usable_cores
-from autotag.mel import compress
+from autotag.system.cores import usable_cores
 from train.console import progress
 from train.datasets.dataset import Dataset
 from train.errors import DataError, RunError

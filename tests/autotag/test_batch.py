@@ -19,7 +19,7 @@ import soundfile
 from autotag import Failure, Result, Tagger
 from autotag.batch import Asked, tag_files
 from autotag.errors import ModelError, ModelNotFound
-from autotag.pool import AHEAD
+from autotag.system.pool import AHEAD
 from tests.conftest import ROOT, music
 
 SMALL = "vgg-12k-48-x10-db"

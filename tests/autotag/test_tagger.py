@@ -7,10 +7,10 @@ import pytest
 import soundfile
 
 from autotag import Failure, Result, Tagger
-from autotag.audio import decode
+from autotag.audio.decode import decode
+from autotag.audio.mel import log_mel
 from autotag.errors import AudioNotFound
-from autotag.mel import log_mel
-from autotag.registry import load, models
+from autotag.models.registry import load, models
 from tests.conftest import ROOT, music
 
 SMALL = "vgg-12k-48-x10-db"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from autotag.mel import mel_power_blocks
+from autotag.audio.mel import mel_power_blocks
 from train.augment import GAIN, STEPS, TILT, augment
 
 

@@ -11,9 +11,9 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
+from autotag.audio.mel import compress
 from autotag.config import Config
-from autotag.mel import compress
-from autotag.registry import find, manifest
+from autotag.models.registry import find, manifest
 from train import distill
 from train import fit as fit_module
 from train.architectures import build

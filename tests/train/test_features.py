@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from autotag.audio import decode
+from autotag.audio.decode import decode
+from autotag.audio.mel import compress, log_mel
 from autotag.config import Config
-from autotag.mel import compress, log_mel
 from tests.conftest import ROOT, Run
 from tests.train.conftest import children
 from train.datasets import read

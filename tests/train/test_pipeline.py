@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 import torch
 
+from autotag.audio.mel import compress
 from autotag.config import GRID, LOGS, Config
-from autotag.mel import compress
-from autotag.model import Model
+from autotag.models.model import Model
 from tests.conftest import ROOT, SONG, Run
 from train import runs
 from train.architectures import build, cost

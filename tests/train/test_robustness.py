@@ -10,7 +10,7 @@ import soundfile
 
 from autotag import Tagger
 from autotag.errors import SilentAudio
-from autotag.registry import load
+from autotag.models.registry import load
 from tests.conftest import music
 from train import robustness, sounds
 from train.datasets import read

@@ -18,7 +18,7 @@ import torch
 from filelock import FileLock
 
 from autotag.config import GRID, Config
-from autotag.model import Model
+from autotag.models.model import Model
 from tests.conftest import ROOT, Run
 from tests.train.conftest import children
 from train.architectures import cost

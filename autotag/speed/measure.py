@@ -1,0 +1,193 @@
+"""What each model costs on this machine: every step apart, in turns so that drift hits all models alike."""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from statistics import quantiles
+from typing import NamedTuple
+
+import numpy as np
+import soundfile
+
+from autotag.config import Config
+from autotag.models.registry import Entry
+from autotag.tagger import Scores, Tagger
+
+BASELINE = Config(mels=96, hop=1)
+"""The study's: of the finest resolution that both networks have at 12 kHz."""
+
+WARM_UP = 2
+"""Rounds that do not count."""
+
+
+class Spread(NamedTuple):
+    """Median and quartiles."""
+
+    median: float
+    low: float
+    high: float
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Of one value all three are that value."""
+    if len(values) < 2:
+        return Spread(values[0], values[0], values[0])
+    low, median, high = quantiles(values, n=4, method="inclusive")
+    return Spread(median, low, high)
+
+
+@dataclass(slots=True)
+class Cost:
+    """What one model cost, on some songs.
+
+    Attributes:
+        entry: the model.
+        threads: of one inference.
+        batch: segments of one inference; None for those of 30 s.
+        load: milliseconds for loading it.
+        rounds: milliseconds on `"decode"`, `"mel"` and `"model"` for all songs together, a dict a round.
+        scores: of each song, in the last round.
+    """
+
+    entry: Entry
+    threads: int
+    batch: int | None
+    load: float
+    rounds: list[dict[str, float]] = field(default_factory=list)
+    scores: list[Scores] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.entry.metadata.name
+
+    def ms(self, *steps: str) -> list[float]:
+        """Milliseconds of each round on some steps, or on all."""
+        return [sum(ms[step] for step in steps or ms) for ms in self.rounds]
+
+    @property
+    def seconds(self) -> float:
+        """Of audio that was heard."""
+        return sum(scores.seconds if scores.excerpt is None else scores.excerpt for scores in self.scores)
+
+    @property
+    def gmac(self) -> float:
+        """10^9 multiply-accumulates of the network for all songs together."""
+        return sum(len(scores.scores) for scores in self.scores) * self.entry.metadata.gmac
+
+    @property
+    def spectrogram(self) -> int:
+        """Bytes of one segment's log-mel spectrogram."""
+        return 4 * self.entry.metadata.config.mels * self.entry.metadata.frames
+
+
+def measure(
+    songs: Sequence[Path],
+    entries: Iterable[Entry],
+    rounds: int,
+    threads: Sequence[int],
+    batches: Sequence[int | None] = (None,),
+    device: str = "cpu",
+    seconds: float | None = None,
+) -> list[Cost]:
+    """Tag all songs with every model, number of threads and batch in turn, as often as there are rounds.
+
+    The order is another one in every round. Two more rounds before, or one if there is only one, are not
+    counted: they load, compile and fill caches.
+
+    Args:
+        seconds: hear only the middle so many seconds of each song.
+
+    Raises:
+        AudioError: a song cannot be tagged.
+        ModelError, DeviceNotFound: a model cannot be loaded.
+    """
+    costs, taggers = [], []
+    for entry in entries:
+        for count in threads:
+            for batch in batches:
+                started = time.perf_counter()
+                taggers.append(Tagger(entry.path, count, batch, device))
+                costs.append(Cost(entry, count, batch, 1000 * (time.perf_counter() - started)))
+    order = list(range(len(costs)))
+    chance = Random(0)
+    ignored = min(WARM_UP, rounds)
+    for turn in range(ignored + rounds):
+        chance.shuffle(order)
+        for place in order:
+            scores = [taggers[place].scores(song, seconds) for song in songs]
+            if turn >= ignored:
+                costs[place].scores = scores
+                costs[place].rounds.append({step: sum(s.ms[step] for s in scores) for step in scores[0].ms})
+    return costs
+
+
+def clip_ms(entries: Iterable[Entry], rounds: int, threads: int, *steps: str) -> list[float]:
+    """Median milliseconds that each model takes on some steps, or on all, for 29.1 s of made sound."""
+    with tempfile.TemporaryDirectory() as folder:
+        costs = measure([clip(Path(folder))], entries, rounds, [threads])
+    return [spread(cost.ms(*steps)).median for cost in costs]
+
+
+def clip(folder: Path) -> Path:
+    """A clip of the study's length, 29.1 s of seeded noise and chords: stereo, 44.1 kHz, MP3."""
+    sr, seconds = 44100, 29.1
+    chance = np.random.default_rng(0)
+    t = np.arange(round(sr * seconds)) / sr
+    notes = chance.uniform(100, 2000, (int(seconds) + 1, 3))[t.astype(int)]
+    chords = np.sin(2 * np.pi * notes * t[:, None]).sum(axis=1)
+    sides = 0.2 * chords[:, None] + 0.02 * chance.standard_normal((len(t), 2))
+    path = folder / "clip.mp3"
+    with soundfile.SoundFile(path, "w", sr, 2) as file:
+        for block in np.array_split(sides, 100):  # libsndfile's encoders do not like much at once
+            file.write(block)
+    return path
+
+
+def baseline(costs: Sequence[Cost]) -> Cost:
+    """The one that the others are compared with: `BASELINE`, or else what computes most."""
+    return max(costs, key=lambda cost: (cost.name == BASELINE.name, cost.gmac, -cost.threads))
+
+
+def ratio(cost: Cost, other: Cost, *steps: str) -> Spread:
+    """How many times as long some steps, or all, take as with another model, round by round."""
+    return spread([one / two for one, two in zip(cost.ms(*steps), other.ms(*steps), strict=True)])
+
+
+def overhead(cost: Cost) -> list[float]:
+    """How many times as long as decoding everything took, in each round."""
+    return [total / decode for total, decode in zip(cost.ms(), cost.ms("decode"), strict=True)]
+
+
+class Start(NamedTuple):
+    """Seconds from nothing to the tags of a song, and the largest memory in bytes where it is known."""
+
+    seconds: float
+    memory: int | None
+
+
+IMPORTS = "import numpy, onnxruntime, soundfile, soxr"
+"""What any program like this one has to import."""
+
+MEMORY = "import atexit; from autotag.system.machine import peak; atexit.register(lambda: print(peak()))"
+"""Lets the last line of a process say how much memory it took."""
+
+
+def cold(song: Path, names: Iterable[str], rounds: int) -> dict[str, list[Start]]:
+    """Start autotag anew for every model in turn; under `IMPORTS`, what those imports alone take."""
+    tag = f"{MEMORY}; from autotag.cli.main import main; main()"
+    commands = {IMPORTS: ["-c", f"{MEMORY}; {IMPORTS}"]}
+    commands |= {name: ["-c", tag, "tag", str(song.absolute()), "--model", name] for name in names}
+    found: dict[str, list[Start]] = {name: [] for name in commands}
+    for _ in range(rounds):
+        for name, command in commands.items():
+            started = time.perf_counter()
+            run = subprocess.run([sys.executable, *command], capture_output=True, check=True)
+            took = time.perf_counter() - started
+            memory = run.stdout.split()[-1]
+            found[name].append(Start(took, int(memory) if memory.isdigit() else None))
+    return found

@@ -1,0 +1,393 @@
+"""The command line as a user meets it: real processes, their streams and exit codes."""
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from autotag import __version__
+from autotag.models.registry import models
+from tests.conftest import ROOT, SONG, Run, music
+
+SMALL = "vgg-12k-48-x10-db"
+
+
+def test_version(autotag: Run) -> None:
+    assert autotag("--version").stdout == f"autotag {__version__}\n"
+
+
+def test_no_arguments_is_help(autotag: Run) -> None:
+    assert "Usage" in autotag().stdout
+
+
+COMMANDS = (
+    *("tag", "write", "models", "bench", "choose", "scan", "find", "similar", "stats"),
+    *("embed", "taggram", "sonify", "report"),
+)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], *([name, "--help"] for name in COMMANDS)])
+def test_help_and_import_load_neither_numpy_nor_onnxruntime(arguments: list[str]) -> None:
+    names = {"librosa", "pyarrow", "numpy", "onnxruntime", "soundfile", "soxr", "av", "mutagen", "matplotlib"}
+    heavy = f"{names} & set(sys.modules)"
+    code = f"import sys, autotag, autotag.cli.main; sys.argv[1:] = {arguments}\n"
+    if arguments:
+        code += "try: autotag.cli.main.main()\nexcept SystemExit: pass\n"
+    code += f"assert not {heavy}, {heavy}"
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
+
+
+def test_a_song_is_tagged_without_naming_the_command(autotag: Run) -> None:
+    run = autotag(SONG, "--mels", 48, "--hop", "x10", "--top", 3)
+    assert run.returncode == 0
+    assert run.stderr == ""
+    heading, *rows = run.stdout.splitlines()
+    assert heading.startswith(str(SONG))
+    assert SMALL in heading
+    assert len(rows) == 3
+    assert autotag("tag", SONG, "--mels", 48, "--hop", "x10").returncode == 0
+
+
+def test_options_may_come_first(autotag: Run) -> None:
+    assert autotag("--hop", "10", "--sr", "12000", "--format", "jsonl", SONG).returncode == 0
+
+
+def test_the_table_merges_synonyms_and_json_does_not(autotag: Run) -> None:
+    names = ("choir", "choral")
+    table = autotag(SONG, "--hop", "x10", "--top", 0).stdout
+    assert [name in table for name in names] == [True, False]
+    kept = autotag(SONG, "--hop", "x10", "--top", 0, "--no-merge-synonyms").stdout
+    assert all(name in kept for name in names)
+    (found,) = json.loads(autotag(SONG, "--hop", "x10", "--top", 0, "--format", "json").stdout)
+    assert len(found["tags"]) == 50
+    merged = autotag(SONG, "--hop", "x10", "--top", 0, "--format", "json", "--merge-synonyms").stdout
+    assert 35 < len(json.loads(merged)[0]["tags"]) < 50
+
+
+def test_a_threshold_may_leave_no_tag(autotag: Run) -> None:
+    run = autotag(SONG, "--hop", "x10", "--threshold", 1)
+    assert run.stdout.splitlines()[1] == " no tag"
+    assert run.returncode == 0
+    (found,) = json.loads(autotag(SONG, "--threshold", "auto", "--top", 0, "--format", "json").stdout)
+    metadata = models()[found["model"]].metadata
+    limits = dict(zip(metadata.tags, metadata.thresholds, strict=True))
+    assert found["tags"]
+    assert all(tag["score"] >= limits[tag["tag"]] - 1e-4 for tag in found["tags"])
+
+
+def test_the_second_vocabulary(autotag: Run) -> None:
+    (found,) = json.loads(
+        autotag(SONG, "--tags", "msd", "--hop", "x10", "--top", 0, "--format", "json").stdout
+    )
+    assert found["model"] == "msd-vgg-12k-48-x10-db"
+    assert {"Hip-Hop", "80s", "chillout"} <= {tag["tag"] for tag in found["tags"]}
+
+
+def test_json_is_the_documented_object(autotag: Run) -> None:
+    run = autotag(SONG, "--format", "json")
+    (found,) = json.loads(run.stdout)
+    assert list(found) == [
+        "path", "size", "modified", "ok", "model", "duration", "segments", "tags", "ms", "warnings",
+    ]  # fmt: skip
+    assert found["path"] == str(SONG)
+    assert found["ok"] is True
+    assert found["model"] == "vgg-12k-48-x2-db"
+    assert found["duration"] == pytest.approx(30, abs=0.1)
+    assert len(found["tags"]) == 5
+    assert list(found["tags"][0]) == ["tag", "score"]
+    assert list(found["ms"]) == ["decode", "mel", "model"]
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two songs and two files that are none."""
+    folder = tmp_path_factory.mktemp("mixed")
+    (folder / "below").mkdir()
+    shutil.copy(SONG, folder / "below" / "a “quiet”\nsöng.mp3")
+    soundfile.write(folder / "short.WAV", music(1, 12000), 12000)
+    (folder / "text.mp3").write_text("words")
+    (folder / "apple.m4a").write_bytes(b"\0\0\0\x20ftypM4A ")
+    (folder / "cover.jpg").write_bytes(b"no audio, and not named so")
+    return folder
+
+
+def test_files_and_folders_good_and_bad(autotag: Run, mixed: Path) -> None:
+    run = autotag("--model", SMALL, "--format", "jsonl", mixed, SONG, mixed / "gone.mp3")
+    assert run.returncode == 1
+    found = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [Path(row["path"]).name for row in found] == [
+        "apple.m4a", "short.WAV", "text.mp3", "a “quiet”\nsöng.mp3", "song.mp3", "gone.mp3",
+    ]  # fmt: skip
+    assert [row["ok"] for row in found] == [False, True, False, True, True, False]
+    assert found[2]["error"]["kind"] == "NotAudio"
+    assert list(found[2]) == ["path", "size", "modified", "ok", "error"]
+    assert list(found[5]) == ["path", "ok", "error"], "there is no file that has a size"
+    assert run.stderr.count("error: ") == 3
+    assert run.stderr.count("warning: ") == 1
+    assert "mpg123" not in run.stderr
+
+
+def test_an_excerpt_says_how_much_was_heard_and_is_no_warning(autotag: Run) -> None:
+    run = autotag(SONG, "--hop", "x10", "--seconds", "10", "--format", "json")
+    (found,) = json.loads(run.stdout)
+    assert run.stderr == ""
+    assert (found["duration"], found["excerpt"], found["segments"]) == (30.0, 10.0, 1)
+    (row,) = csv.DictReader(io.StringIO(autotag(SONG, "--seconds", 29.1, "--format", "csv").stdout))
+    assert (row["duration"], row["excerpt"]) == ("30.0", "29.1")
+
+
+def test_csv_has_the_same_columns_for_good_and_bad(autotag: Run, mixed: Path) -> None:
+    run = autotag("--model", SMALL, "--format", "csv", mixed)
+    rows = list(csv.DictReader(io.StringIO(run.stdout)))
+    assert [row["ok"] for row in rows] == ["False", "True", "False", "True"]
+    assert len(rows[3]["tags"].split("; ")) == len(rows[3]["scores"].split("; ")) == 5
+    assert float(rows[3]["model_ms"]) > 0
+    assert rows[0]["error_kind"] == "NotAudio"
+    assert rows[3]["path"].endswith("a “quiet”\nsöng.mp3")
+
+
+def test_the_table_escapes_what_would_move_the_cursor(autotag: Run, mixed: Path) -> None:
+    out = autotag("--model", SMALL, mixed / "below").stdout
+    assert "a “quiet”\\nsöng.mp3" in out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_a_name_that_is_not_utf_8(autotag: Run, tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.mp3")
+    shutil.copy(SONG, tmp_path / name)
+    (found,) = json.loads(autotag("--model", SMALL, "--format", "json", tmp_path).stdout)
+    assert found["path"] == str(tmp_path / name)
+    assert "caf\\udce9.mp3" in autotag("--model", SMALL, tmp_path).stdout
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="this user may read everything")
+def test_what_may_not_be_read_is_said_and_stops_nothing(autotag: Run, tmp_path: Path) -> None:
+    shutil.copy(SONG, tmp_path / "open.mp3")
+    (tmp_path / "closed").mkdir(mode=0)
+    (tmp_path / "locked.mp3").touch(mode=0)
+    run = autotag("--model", SMALL, "--format", "jsonl", tmp_path, tmp_path / "locked.mp3")
+    rows = [json.loads(line) for line in run.stdout.splitlines()]
+    kinds = {Path(row["path"]).name: row["ok"] or row["error"]["kind"] for row in rows}
+    assert kinds == {"closed": "UnreadableAudio", "locked.mp3": "UnreadableAudio", "open.mp3": True}
+
+
+def test_a_folder_without_audio(autotag: Run, tmp_path: Path) -> None:
+    run = autotag("--model", SMALL, tmp_path)
+    assert run.returncode == 1
+    assert run.stderr == f"error: {tmp_path}: no audio files were found in this folder\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--mels", 32], "no trained model 'vgg-12k-32-x1-db' is at hand. Nearest at hand: vgg-12k-24-x1-db"),
+        (["--mels", 32, "--hop", "x2"], "hop multiple of vgg at 32 bands 2 is not in the study: use 1"),
+        (["--arch", "musicnn", "--mels", 128], "no trained model 'musicnn-12k-128-x1-db' is at hand"),
+        (["--mels", 24, "--log", "log"], "python -m train fit vgg-12k-24-x1-log"),
+        (["--mels", 50], "mel bands of vgg 50 is not in the study: use 128, 96, 48"),
+        (["--hop", "x7"], "'x7': use x1, x2, x3, x4, x5, x10"),
+        (["--sr", "44100"], "'44100': use 12k, 16k"),
+        (["--arch", "resnet"], "architecture 'resnet' is not in the study: use vgg, musicnn"),
+        (["--model", "best"], "'best' is not a configuration"),
+        (["--model", SMALL, "--hop", "x10"], "it already says what --hop is: give one of them"),
+        (["--model", "gone.onnx"], "gone.onnx: cannot be read"),
+        (["--model", SONG], "is not a configuration"),
+        ([""], "an argument is empty: is a variable not set?"),
+        (["--top", -1], "--top"),
+        (["--seconds", 0.5], "'0.5': use a number of seconds from 1"),
+        (["--seconds", "inf"], "'inf': use a number of seconds from 1"),
+        (["--seconds", "half"], "'half': use a number of seconds from 1"),
+        (["--threshold", "high"], "'high': use a score between 0 and 1, or 'auto'"),
+        (["--threshold", 1.5], "'1.5': use a score between 0 and 1, or 'auto'"),
+        (["--tags", "lastfm"], "vocabulary 'lastfm' is not in the study: use mtat, msd"),
+        (["--tags", "msd", "--mels", 128], "no trained model 'msd-vgg-12k-128-x2-db' is at hand"),
+        (["--model", SMALL, "--tags", "msd"], "it already says what --tags is: give one of them"),
+        (["--shard", "0/4"], "'0/4': use i/n, such as 1/4 for the first of four parts"),
+        (["--shard", "5/4"], "'5/4': use i/n"),
+        (["--jobs", 0], "--jobs"),
+        (["--files-from", "gone.txt"], "gone.txt"),
+        (["--out", "tags.txt"], "tags.txt: the ending of its name must be one of .jsonl, .csv, .parquet"),
+        (["--out", "none/tags.csv"], "tags.csv: cannot be written: No such file or directory"),
+        (["--out", "tags.csv", "--format", "jsonl"], "what --out names has its format by its ending"),
+        (["--out", "tags.csv", "--format", "table"], "what --out names has its format by its ending"),
+        (["--out", "tags.sqlite", "--top", 3], "a library keeps all scores"),
+        (["--out", "tags.csv", "--model", "gone.onnx"], "gone.onnx: cannot be read"),
+        (["--force"], "goes with --out"),
+        (["--retry-failed"], "goes with --out"),
+    ],
+)
+def test_a_wrong_request_is_exit_2_with_the_remedy(
+    autotag: Run, arguments: list[object], message: str
+) -> None:
+    run = autotag(SONG, *arguments)
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert message in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_nothing_named_is_exit_2(autotag: Run) -> None:
+    run = autotag("--top", 3)
+    assert run.returncode == 2
+    assert "name some, or a list of them with --files-from" in run.stderr
+
+
+def test_a_list_of_files_and_folders(autotag: Run, mixed: Path) -> None:
+    names = [mixed / "short.WAV", mixed / "below", mixed / "below" / "a “quiet”\nsöng.mp3"]
+    for separator in "\n\0":
+        listed = (mixed / "list.txt", "\0".join(map(str, names)) if separator == "\0" else f"{names[0]}\n")
+        listed[0].write_text(listed[1], "utf-8")
+        run = autotag("--files-from", listed[0], "--model", SMALL, "--format", "jsonl")
+        found = [json.loads(line)["path"] for line in run.stdout.splitlines()]
+        assert found == [str(names[0])] + ([str(names[2])] if separator == "\0" else [])
+    command = [sys.executable, "-m", "autotag", "--files-from", "-", "--model", SMALL, "--format", "jsonl"]
+    piped = subprocess.run(command, input=f"{SONG}\n".encode(), capture_output=True, cwd=ROOT, check=True)
+    assert json.loads(piped.stdout)["path"] == str(SONG)
+    empty = subprocess.run(command, input=b"", capture_output=True, cwd=ROOT, check=True)
+    assert (empty.stdout, empty.stderr) == (b"", b"")
+
+
+def test_globs_and_shards(autotag: Run, mixed: Path) -> None:
+    def found(*options: str) -> list[str]:
+        run = autotag(mixed, "--model", SMALL, "--format", "jsonl", "--jobs", 1, *options)
+        return [Path(json.loads(line)["path"]).name for line in run.stdout.splitlines()]
+
+    every = found("--exclude", "*.m4a")
+    assert every == ["short.WAV", "text.mp3", "a “quiet”\nsöng.mp3"]
+    assert found("--include", "*.wav", "--include", "t*", "--exclude", "below") == every[:2]
+    parts = [found("--exclude", "*.m4a", "--shard", f"{index}/2") for index in (1, 2)]
+    assert sorted(parts[0] + parts[1]) == sorted(every)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX terminal")
+def test_the_progress_is_for_terminals_that_show_no_results(mixed: Path, tmp_path: Path) -> None:
+    import pty
+
+    def run(*options: str, shown: bool) -> tuple[str, str]:
+        """What a terminal of stderr shows, and of stdout if `shown`; and stdout if not."""
+        ours, theirs = pty.openpty()
+        command = [sys.executable, "-m", "autotag", str(mixed), "--model", SMALL, "--jobs", "2", *options]
+        with subprocess.Popen(
+            command,
+            stdout=theirs if shown else subprocess.PIPE,
+            stderr=theirs,
+            cwd=ROOT,
+            env=os.environ | {"TERM": "xterm", "COLUMNS": "200"},
+        ) as process:
+            os.close(theirs)
+            screen = b""
+            try:
+                while part := os.read(ours, 65536):
+                    screen += part
+            except OSError:  # the other side is closed
+                pass
+            out, _ = process.communicate()
+        os.close(ours)
+        return screen.decode(), (out or b"").decode()
+
+    screen, out = run("--format", "jsonl", shown=False)
+    assert [json.loads(line)["ok"] for line in out.splitlines()] == [False, True, False, True]
+    assert re.search(r"4/4.*\d files/s +\d+x real time +2 failed", screen)
+    assert "text.mp3: not WAV" in screen
+    screen, _ = run(shown=True)
+    assert "files/s" not in screen
+    assert "short.WAV" in screen
+    screen, out = run("--out", str(tmp_path / "tags.csv"), shown=False)
+    assert "files/s" in screen
+    assert "2 tagged, 2 failed, 0 skipped -> " in screen
+    assert out == ""
+
+
+def test_a_model_by_file(autotag: Run) -> None:
+    path = models()[SMALL].path
+    assert SMALL in autotag(SONG, "--model", path).stdout
+
+
+def test_models_lists_what_is_at_hand(autotag: Run) -> None:
+    out = autotag("models").stdout
+    assert all(re.search(rf"^{name} +\d+\.\d{{3}} ", out, re.M) for name in models())
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of more songs than are tagged in a second."""
+    folder = tmp_path_factory.mktemp("many")
+    shutil.copy(SONG, folder / "0.mp3")
+    for number in range(1, 500):
+        (folder / f"{number}.mp3").hardlink_to(folder / "0.mp3")
+    return folder
+
+
+def test_a_reader_that_leaves_early_is_no_error(many: Path) -> None:
+    command = [sys.executable, "-m", "autotag", "--format", "jsonl", "--model", SMALL, str(many)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        assert json.loads(process.stdout.readline())["ok"]
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a shell that closes descriptors")
+def test_closed_streams_stop_nothing(mixed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "tags.jsonl"
+    command = f'"{sys.executable}" -m autotag "{mixed}" --model {SMALL} --out "{out}" --jobs 2 >&- 2>&-'
+    assert subprocess.run(["sh", "-c", command], cwd=ROOT, check=False).returncode == 1, "some are no audio"
+    lines = out.read_text("utf-8").splitlines()
+    assert len(lines) > 2
+    assert any(json.loads(line)["ok"] for line in lines)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device")
+def test_a_full_disk_is_said_in_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "autotag", "--format", "jsonl", str(SONG)]
+        run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)
+    assert run.returncode == 1
+    assert run.stderr == "error: results cannot be written: No space left on device\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX signal")
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_interrupted_is_exit_130_and_what_was_written_is_whole(many: Path, jobs: str) -> None:
+    command = [sys.executable, "-m", "autotag", "--format", "jsonl", "--model", SMALL, "--jobs", jobs]
+    with subprocess.Popen(
+        [*command, str(many)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        # What a shell starts in the background ignores the signal, and passes that on.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
+        assert process.stdout
+        lines = [process.stdout.readline()]
+        process.send_signal(signal.SIGINT)
+        lines += process.stdout.readlines()
+    assert process.returncode == 130
+    assert len(lines) < 500
+    assert all(json.loads(line)["ok"] for line in lines)
+
+
+def test_every_option_is_documented() -> None:
+    from typer.main import get_command
+
+    from autotag.cli.main import app
+
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        assert name == "tag" or f"autotag {name}" in readme
+        for option in command.params:
+            for opt in option.opts:
+                assert not opt.startswith("--") or opt == "--help" or f"`{opt}" in readme, opt

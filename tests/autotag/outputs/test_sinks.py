@@ -1,0 +1,514 @@
+"""Results in files: what a later run goes on with, whatever ended the earlier one."""
+
+import csv
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from pyarrow import parquet
+
+from autotag import Failure, Result
+from autotag.batch import Asked
+from autotag.errors import SinkError
+from autotag.models.registry import describe
+from autotag.outputs.parquet import SCHEMA, Parquet
+from autotag.outputs.rows import Csv, Jsonl, Rows
+from autotag.outputs.sink import ENDINGS, Sink, open_sink
+from autotag.outputs.stream import COLUMNS
+from autotag.result import Tag
+from tests.conftest import ROOT, Run, music
+
+SMALL = "vgg-12k-48-x10-db"
+FULL = ["--model", SMALL, "--top", "50"]
+OTHER = "msd-vgg-12k-48-x10-db"
+SONGS, KILLS = (int(os.environ.get(name, default)) for name, default in (("SONGS", 30), ("KILLS", 3)))
+"""`SONGS=200 KILLS=20 pytest tests/autotag/outputs/test_sinks.py -k 'killed or failed_file'` tries more."""
+
+BROKEN = SONGS // 2
+FILES = [ending for ending in ENDINGS if ending != ".sqlite"]
+
+each = pytest.mark.parametrize("ending", FILES)
+on_posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX")
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    """What is kept, the same for every ending, without the milliseconds."""
+    if path.suffix == ".sqlite":
+        plain = library(path)
+    elif path.suffix == ".jsonl":
+        plain = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        for row in plain:
+            row.pop("ms", None)
+            row |= {f"error_{field}": text for field, text in row.pop("error", {}).items()}
+    elif path.suffix == ".parquet":
+        table = parquet.read_table(path).to_pylist()
+        plain = [{name: value for name, value in row.items() if value is not None} for row in table]
+    else:
+        with path.open(encoding="utf-8", newline="") as file:
+            plain = [{name: value for name, value in row.items() if value} for row in csv.DictReader(file)]
+        for row in plain:
+            row["ok"] = row["ok"] == "True"
+            row |= {name: int(row[name]) for name in ("size", "modified", "segments") if name in row}
+            row |= {name: float(row[name]) for name in ("duration",) if name in row}
+            if row["ok"]:
+                scores = map(float, row.pop("scores").split("; "))
+                pairs = zip(row["tags"].split("; "), scores, strict=True)
+                row["tags"] = [{"tag": tag, "score": score} for tag, score in pairs]
+                row["warnings"] = row["warnings"].split("; ") if "warnings" in row else []
+    for row in plain:
+        if row["ok"]:  # scores are kept with four digits, and were ranked by more
+            row["tags"] = sorted(row["tags"], key=lambda tag: (-tag["score"], tag["tag"]))
+    return [{name: value for name, value in row.items() if not name.endswith("_ms")} for row in plain]
+
+
+def library(path: Path) -> list[dict[str, Any]]:
+    """The tracks of a library in the order in which they were written."""
+    found = []
+    with closing(sqlite3.connect(path)) as database:
+        database.row_factory = sqlite3.Row
+        for track in database.execute("SELECT * FROM tracks ORDER BY id").fetchall():
+            row = {name: track[name] for name in track.keys() if track[name] is not None}  # noqa: SIM118
+            sql = "SELECT tags.tag, score FROM scores JOIN tags ON tags.id = scores.tag WHERE track = ?"
+            scores = database.execute(sql, (row.pop("id"),)).fetchall()
+            row["ok"] = bool(row["ok"])
+            if row["ok"]:
+                row["tags"] = [dict(score) for score in scores]
+                row["warnings"] = row["warnings"].split("; ") if row["warnings"] else []
+            found.append(row)
+    return found
+
+
+def by_path(path: Path) -> dict[str, dict[str, Any]]:
+    found = rows(path)
+    named = {row["path"]: row for row in found}
+    assert len(named) == len(found), "nothing is there twice"
+    return named
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Short songs among files that are none, each in its own way."""
+    folder = tmp_path_factory.mktemp("music")
+    (folder / "b").mkdir()
+    for number in range(SONGS // 2):
+        soundfile.write(folder / f"a{number}.wav", music(1, 12000, number), 12000)
+        soundfile.write(folder / "b" / f"{number}, “it's\n; so”.flac", music(1, 12000, number), 12000)
+    noise = np.random.default_rng(0).bytes(20000)
+    for number in range(BROKEN):
+        if number % 2:
+            (folder / "b" / f"{number}-bad.mp3").write_bytes(b"\xff\xfb\x90\x00" * number + noise[:number])
+        else:
+            (folder / f"a{number // 2}-bad.mp3").write_bytes(noise[number:])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(folder: Path, autotag: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of an uninterrupted run with all tags, as JSONL."""
+    out = tmp_path_factory.mktemp("whole") / "tags.jsonl"
+    run = autotag(folder, *FULL, "--out", out, "--jobs", 2)
+    assert run.returncode == 1
+    assert run.stdout == ""
+    said = f"{SONGS} tagged, {BROKEN} failed, 0 skipped -> {out}\n"
+    assert run.stderr == said, "and nothing of the decoders'"
+    return out
+
+
+def test_a_failed_file_is_a_row_with_its_reason(folder: Path, whole: Path) -> None:
+    found = rows(whole)
+    assert sum(row["ok"] for row in found) == SONGS
+    for row in found:
+        assert row["size"] == Path(row["path"]).stat().st_size
+        assert row["modified"] == Path(row["path"]).stat().st_mtime_ns
+        assert row["ok"] == ("bad" not in row["path"])
+        if not row["ok"]:
+            assert row["error_kind"] in {"NotAudio", "EmptyAudio"}
+            assert row["error_message"].startswith(row["path"])
+    assert [row["path"] for row in found][:3] == [
+        str(folder / f"a0{end}") for end in ("-bad.mp3", ".wav")
+    ] + [str(folder / "a1-bad.mp3")]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.skipif(sys.platform == "win32", reason="no kill -9")
+def test_killed_at_any_moment_it_goes_on_to_the_same_end(
+    folder: Path, whole: Path, autotag: Run, tmp_path: Path, ending: str
+) -> None:
+    out = tmp_path / f"tags{ending}"
+    growing = out if ending != ".parquet" else tmp_path / "tags.parquet.journal.jsonl"
+    all_tags = FULL[:2] if ending == ".sqlite" else FULL  # a library keeps them unasked
+    options = [str(folder), *all_tags, "--out", str(out), "--jobs", "2"]
+    command = [sys.executable, "-m", "autotag", *options]
+    chance = random.Random(ending)
+    size = 0
+    for most in (0, *[2000 * SONGS // KILLS] * (KILLS - 1)):  # bytes that are written before it is killed
+        size += chance.randint(0, most)
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=ROOT) as process:
+            while process.poll() is None and not (growing.exists() and growing.stat().st_size >= size):
+                time.sleep(0.001)
+            # A library is made at once and gets its rows at times.
+            time.sleep(chance.random() * (2 if ending == ".sqlite" else 0.05))
+            process.kill()
+    written = growing.read_bytes()
+    run = autotag(*options)
+    assert run.returncode == 1
+    assert run.stderr.endswith(f" -> {out}\n")
+    assert rows(out) == rows(whole)
+    lock = f".{out.name}.lock"
+    if ending in (".jsonl", ".csv"):
+        kept = written[: written.rfind(b"\n") + 1] if ending == ".jsonl" else written[: len(written) // 2]
+        assert out.read_bytes().startswith(kept), "what was written stays as it is"
+    if ending != ".sqlite":
+        assert not run.stderr.startswith(f"{SONGS} tagged"), "what was written is not tagged again"
+    assert {path.name for path in tmp_path.iterdir()} - {lock} == {out.name}
+
+
+@each
+def test_a_rerun_skips_what_is_there_and_redoes_what_has_changed(
+    autotag: Run, tmp_path: Path, ending: str
+) -> None:
+    out, songs = tmp_path / f"tags{ending}", tmp_path / "songs"
+    songs.mkdir()
+    for number in range(4):
+        soundfile.write(songs / f"{number}.wav", music(1, 12000, number), 12000)
+    (songs / "4.wav").write_bytes(b"x" * 24044)
+
+    def run(*options: object) -> str:
+        run = autotag(songs, "--out", out, "--model", SMALL, "--jobs", 1, *options)
+        assert run.returncode == ("of them failed" in run.stderr or ", 0 failed" not in run.stderr)
+        return run.stderr
+
+    assert run() == f"4 tagged, 1 failed, 0 skipped -> {out}\n"
+    first = by_path(out)
+    failed = "(1 of them failed: --retry-failed tries again)"
+    assert run() == f"0 tagged, 0 failed, 5 skipped {failed} -> {out}\n"
+    assert by_path(out) == first
+
+    # Changed, vanished, and new.
+    soundfile.write(songs / "0.wav", music(2, 12000, 7), 12000)
+    state = (songs / "2.wav").stat()
+    os.utime(songs / "2.wav", ns=(state.st_atime_ns, state.st_mtime_ns + 10**9))
+    (songs / "1.wav").unlink()
+    soundfile.write(songs / "new.wav", music(1, 12000, 8), 12000)
+    assert run() == f"3 tagged, 0 failed, 2 skipped {failed} -> {out}\n"
+    second = by_path(out)
+    assert list(second) == [str(songs / f"{name}.wav") for name in ("1", "3", "4", "0", "2", "new")]
+    assert second[str(songs / "1.wav")] == first[str(songs / "1.wav")], "rows of vanished files are kept"
+    assert second[str(songs / "0.wav")]["duration"] == 2
+    assert second[str(songs / "2.wav")]["modified"] == state.st_mtime_ns + 10**9
+
+    assert run("--retry-failed") == f"0 tagged, 1 failed, 4 skipped -> {out}\n"
+    state = (songs / "4.wav").stat()
+    soundfile.write(songs / "4.wav", music(1, 12000, 9), 12000)
+    os.utime(songs / "4.wav", ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert (songs / "4.wav").stat().st_size == state.st_size
+    assert run() == f"0 tagged, 0 failed, 5 skipped {failed} -> {out}\n"
+    assert run("--retry-failed") == f"1 tagged, 0 failed, 4 skipped -> {out}\n"
+    assert run("--force") == f"5 tagged, 0 failed, 0 skipped -> {out}\n"
+    third = by_path(out)
+    assert {row["model"] for row in third.values()} == {SMALL}
+    assert len(third) == 6
+
+    assert run("--model", OTHER) == f"5 tagged, 0 failed, 0 skipped -> {out}\n"
+    assert sorted(row["model"] for row in by_path(out).values()) == [OTHER] * 5 + [SMALL]
+
+
+def test_tags_that_were_chosen_otherwise_are_not_mixed(autotag: Run, tmp_path: Path) -> None:
+    out = tmp_path / "tags.jsonl"
+    for number in range(2):
+        soundfile.write(tmp_path / f"{number}.wav", music(1, 12000, number), 12000)
+
+    def run(*options: object) -> subprocess.CompletedProcess[str]:
+        return autotag(tmp_path, "--out", out, "--model", SMALL, "--jobs", 1, *options)
+
+    assert run().returncode == 0
+    before = out.read_bytes()
+    refused = run("--top", 3)
+    assert refused.returncode == 2
+    assert "its tags were chosen otherwise (top 5): ask for the same, use --force" in refused.stderr
+    assert out.read_bytes() == before
+    assert run("--top", 3, "--force").stderr == f"2 tagged, 0 failed, 0 skipped -> {out}\n"
+    assert [len(row["tags"]) for row in rows(out)] == [3, 3]
+    assert run().returncode == 2
+    assert run("--top", 3).stderr == f"0 tagged, 0 failed, 2 skipped -> {out}\n"
+
+
+def test_an_interrupted_change_of_the_choice_has_to_be_finished(tmp_path: Path) -> None:
+    out, metadata = tmp_path / "tags.csv", describe(SMALL)
+    with open_sink(out, metadata, Asked(SMALL)) as sink:
+        sink.write(result("a.wav"))
+    other = Asked(SMALL, threshold="auto")
+    with pytest.raises(KeyboardInterrupt), open_sink(out, metadata, other, force=True):
+        raise KeyboardInterrupt
+    for asked in (Asked(SMALL), other):
+        with pytest.raises(SinkError, match="chosen otherwise"), open_sink(out, metadata, asked):
+            pass
+    with open_sink(out, metadata, other, force=True):
+        pass
+    with open_sink(out, metadata, other) as sink:
+        assert list(sink.stamps()) == ["a.wav"]
+
+
+def result(path: str, **changes: Any) -> Result:
+    fields: dict[str, Any] = {"model": SMALL, "duration": 1.0, "segments": 1, "size": 5, "modified": 10**18}
+    ms = dict.fromkeys(("decode", "mel", "model"), 1.0)
+    warnings = ('a "warning"', "another; one")
+    return Result(
+        path, tags=(Tag("rock", 0.5), Tag("slow", 0.25)), ms=ms, warnings=warnings, **fields | changes
+    )
+
+
+NAMES = ["a.wav", 'b "b", b.wav', "c\nc\r\n.wav", "é; 静.wav"]
+
+
+def opened(path: Path) -> Sink:
+    kinds: dict[str, Callable[[], Sink]] = {
+        ".jsonl": lambda: Rows(path, Jsonl()),
+        ".csv": lambda: Rows(path, Csv()),
+        ".parquet": lambda: Parquet(path),
+    }
+    return kinds[path.suffix]()
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".csv"])
+def test_a_last_row_that_broke_off_anywhere_is_dropped(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"tags{ending}"
+    sizes = [0]
+    sink = opened(path)
+    for name in NAMES:
+        sizes.append(path.stat().st_size)
+        sink.write(result(name))
+    sink.close()
+    data = path.read_bytes()
+    ends = [*sizes[1:], len(data)]
+    near = {end + step for end in ends for step in (-1, 0, 1)} - {len(data), len(data) + 1, -1}
+    for length in sorted({*range(0, len(data), 11), *near}):
+        path.write_bytes(data[:length])
+        sink = opened(path)
+        whole = sum(end <= length for end in ends[1:])
+        assert list(sink.stamps()) == NAMES[:whole]
+        for name in NAMES[whole:]:
+            sink.write(result(name))
+        sink.close()
+        assert path.read_bytes() == data
+
+
+@each
+def test_a_new_row_takes_the_place_of_the_old_one(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"tags{ending}"
+    for size in (1, 2):
+        sink = opened(path)
+        for name in NAMES:
+            sink.write(result(name, size=size))
+            sink.write(result(name, size=10 * size))
+        sink.close()
+        assert [row["size"] for row in rows(path)] == [10 * size] * 4
+        assert {stamp.size for stamp in opened(path).stamps().values()} == {10 * size}
+    sink = opened(path)
+    sink.write(Failure(NAMES[1], "NotAudio", "b.wav: no audio", 7, 8))
+    if ending == ".parquet":
+        assert (tmp_path / "tags.parquet.journal.jsonl").exists()
+    # Killed: not closed.
+    sink = opened(path)
+    assert sink.stamps()[NAMES[1]] == (7, 8, None, False)
+    sink.close()
+    assert [row["path"] for row in rows(path)] == [NAMES[0], *NAMES[2:], NAMES[1]]
+
+
+def test_parquet_has_the_columns_of_csv() -> None:
+    assert SCHEMA.names == [column for column in COLUMNS if column != "scores"]
+
+
+@each
+def test_all_endings_keep_the_same(tmp_path: Path, ending: str) -> None:
+    outcomes: list[Result | Failure] = [
+        *map(result, NAMES),
+        Failure("x.mp3", "NotAudio", "x.mp3: not\nso", None, None),
+    ]
+    for path in (tmp_path / "same.jsonl", tmp_path / f"tags{ending}"):
+        sink = opened(path)
+        for outcome in outcomes:
+            sink.write(outcome)
+        sink.close()
+    expected = rows(tmp_path / "same.jsonl")
+    if ending == ".csv":  # whose separator was in a warning
+        for row in expected[:-1]:
+            row["warnings"] = "; ".join(row["warnings"]).split("; ")
+    assert rows(tmp_path / f"tags{ending}") == expected
+
+
+@each
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_names_that_are_not_utf_8(autotag: Run, tmp_path: Path, ending: str) -> None:
+    soundfile.write(tmp_path / "song.wav", music(1, 12000), 12000)
+    bad = os.fsdecode(b"caf\xe9.wav")
+    (tmp_path / "song.wav").rename(tmp_path / bad)
+    (tmp_path / os.fsdecode(b"\xff.wav")).write_text("words")
+    (tmp_path / "carr\riage.wav").write_text("words")
+    out = tmp_path / f"tags{ending}"
+    for counts in ("1 tagged, 2 failed, 0 skipped", "0 tagged, 0 failed, 3 skipped"):
+        run = autotag(tmp_path, "--model", SMALL, "--out", out, "--jobs", 1)
+        assert run.stderr.startswith(counts)
+    sink = opened(out)
+    assert str(tmp_path / bad) in sink.stamps()
+    sink.write(result(str(tmp_path / bad), size=3))
+    sink.close()
+    assert opened(out).stamps()[str(tmp_path / bad)].size == 3
+    assert len(opened(out).stamps()) == 3
+
+
+@each
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"path,ok\na.mp3,1\n",
+        b'{"name": 1}\n',
+        b'{"path": "a"}\n',
+        b"\x89PNG\r\n",
+        b"PAR1",
+        b"no end",
+        b'{"pat!',
+    ],
+)
+def test_a_file_of_something_else_is_refused_and_stays(tmp_path: Path, ending: str, content: bytes) -> None:
+    path = tmp_path / f"tags{ending}"
+    path.write_bytes(content)
+    with (
+        pytest.raises(SinkError, match=f"tags{ending}: .* name another file"),
+        open_sink(path, describe(SMALL), Asked(SMALL)),
+    ):
+        pass
+    assert path.read_bytes() == content
+
+
+def test_a_row_in_the_middle_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "tags.jsonl"
+    sink = opened(path)
+    sink.write(result("a.wav"))
+    sink.close()
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"path": "b.wav"\n' + whole)
+    with pytest.raises(SinkError, match=f"what stands at byte {len(whole)} is no row of autotag's"):
+        opened(path)
+    assert path.stat().st_size == 2 * len(whole) + 17
+
+
+@each
+def test_two_processes_do_not_write_the_same_file(autotag: Run, tmp_path: Path, ending: str) -> None:
+    soundfile.write(tmp_path / "song.wav", music(1, 12000), 12000)
+    out = tmp_path / f"tags{ending}"
+    with open_sink(out, describe(SMALL), Asked(SMALL)):
+        run = autotag(tmp_path, "--model", SMALL, "--out", out)
+        assert run.returncode == 2
+        assert run.stderr == f"error: {out}: another process writes it now: name another file, or wait\n"
+    assert autotag(tmp_path, "--model", SMALL, "--out", out).returncode == 0
+
+
+@each
+@on_posix
+def test_on_a_full_disk_whole_rows_are_kept(
+    folder: Path, whole: Path, autotag: Run, tmp_path: Path, ending: str
+) -> None:
+    import resource
+
+    out = tmp_path / f"tags{ending}"
+    options = [str(folder), *FULL, "--out", str(out), "--jobs", "2"]
+    run = subprocess.run(
+        [sys.executable, "-m", "autotag", *options],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        # The system then says that the file is too large, as it says that the disk is full.
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (9001, 9001)),
+        check=False,
+    )
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr == "error: results cannot be written: File too large\n"
+    written = out if out.exists() else tmp_path / "tags.parquet.journal.jsonl"
+    assert written.stat().st_size <= 9001
+    kept = rows(written)
+    assert len(kept) > 2
+    assert kept == rows(whole)[: len(kept)]
+    assert f"d, {len(kept)} skipped (" in autotag(*options).stderr
+    assert rows(out) == rows(whole)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device")
+def test_a_device_is_refused(autotag: Run, song: Path, tmp_path: Path) -> None:
+    (tmp_path / "tags.jsonl").symlink_to("/dev/full")
+    run = autotag(song, "--model", SMALL, "--out", tmp_path / "tags.jsonl")
+    assert run.returncode == 2
+    assert run.stderr == f"error: {tmp_path / 'tags.jsonl'}: a folder, pipe or device: name a file\n"
+
+
+@on_posix
+def test_a_link_to_a_file_stays_one_and_a_file_s_mode_too(tmp_path: Path) -> None:
+    (tmp_path / "real.jsonl").touch(mode=0o640)
+    (tmp_path / "tags.jsonl").symlink_to("real.jsonl")
+    for size in (1, 2):
+        with open_sink(tmp_path / "tags.jsonl", describe(SMALL), Asked(SMALL)) as sink:
+            sink.write(result("a.wav", size=size))
+    assert (tmp_path / "tags.jsonl").is_symlink()
+    assert (tmp_path / "real.jsonl").stat().st_mode & 0o777 == 0o640
+    assert [row["size"] for row in rows(tmp_path / "tags.jsonl")] == [2]
+
+
+def test_parquet_without_its_extra_names_it(song: Path, tmp_path: Path) -> None:
+    code = "import sys; sys.modules['pyarrow'] = None; from autotag.cli.main import main; main()"
+    run = subprocess.run(
+        [sys.executable, "-c", code, song, "--model", SMALL, "--out", tmp_path / "tags.parquet"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert run.returncode == 2
+    assert run.stderr == "error: Parquet needs a package more: pip install 'autotag[parquet]'\n"
+
+
+@on_posix
+@each
+def test_interrupted_it_keeps_what_it_has(folder: Path, whole: Path, tmp_path: Path, ending: str) -> None:
+    out = tmp_path / f"tags{ending}"
+    growing = out if ending != ".parquet" else tmp_path / "tags.parquet.journal.jsonl"
+    with subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "autotag",
+            folder,
+            "--model",
+            SMALL,
+            "--top",
+            "50",
+            "--out",
+            out,
+            "--jobs",
+            "2",
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
+        while process.poll() is None and not (growing.exists() and growing.stat().st_size > 500):
+            time.sleep(0.001)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate()
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    kept = rows(out)
+    assert 0 < len(kept) < 40
+    assert kept == rows(whole)[: len(kept)]

@@ -1,0 +1,308 @@
+"""The commands that show what the networks see and hear, as a user meets them."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import soundfile
+
+from autotag import Tagger
+from autotag.request import NAMES
+from autotag.system.text import printable
+from autotag.views.taggram import Taggram, envelope
+from tests.browser import Browser
+from tests.conftest import AWKWARD, ROOT, SONG, Run, music
+
+SMALL = "vgg-12k-48-x10-db"
+
+LONG = "musicnn-12k-48-x1-db"
+"""A model of short segments."""
+
+
+def without(package: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the command line where a package is not installed."""
+    code = f"import sys; sys.modules[{package!r}] = None; from autotag.cli.main import main; main()"
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the example, a file of an awkward name, and one that is no audio."""
+    folder = tmp_path_factory.mktemp("songs")
+    shutil.copy(SONG, folder / "a.mp3")
+    name = AWKWARD if sys.platform != "win32" else "it's Ü.wav"
+    soundfile.write(folder / name, music(70, 12000), 12000)
+    (folder / "text.mp3").write_text("no music")
+    return folder
+
+
+def names(folder: Path) -> list[str]:
+    return [str(path) for path in sorted(folder.iterdir()) if path.name != "text.mp3"]
+
+
+def listed(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_embeddings_of_songs_in_an_array_with_their_names(
+    autotag: Run, songs: Path, tmp_path: Path, jobs: int
+) -> None:
+    run = autotag("embed", songs, "--hop", "x10", "-o", tmp_path / "e.npy", "--jobs", jobs)
+    assert run.returncode == 1
+    assert run.stdout == ""
+    assert "text.mp3: not WAV" in run.stderr
+    assert "2 rows, 1 failed -> " in run.stderr
+    found = np.load(tmp_path / "e.npy", mmap_mode="r")
+    assert found["path"].tolist() == names(songs)
+    assert set(found["model"].tolist()) == {SMALL}
+    tagger = Tagger(SMALL)
+    expected = np.stack([tagger.embed(name) for name in names(songs)])
+    np.testing.assert_allclose(found["embedding"], expected, rtol=1e-4, atol=1e-5)
+    assert listed(tmp_path) == ["e.npy"]
+
+
+def test_embeddings_of_segments_in_parquet(autotag: Run, songs: Path, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    autotag("embed", songs, "--hop", "x10", "--segments", "-o", tmp_path / "e.parquet")
+    found = parquet.read_table(tmp_path / "e.parquet").to_pydict()
+    assert found["path"] == [
+        name for name, count in zip(names(songs), (2, 3), strict=True) for _ in range(count)
+    ]
+    heard = [Tagger(SMALL).scores(name) for name in names(songs)]
+    np.testing.assert_allclose(found["start"], np.concatenate([h.times for h in heard]))
+    embeddings = np.concatenate([h.embeddings for h in heard])
+    np.testing.assert_allclose(found["embedding"], embeddings, rtol=1e-4, atol=1e-5)
+    again = autotag("embed", songs, "--hop", "x10", "--segments", "-o", tmp_path / "e.npy")
+    assert "5 rows" in again.stderr
+    assert np.load(tmp_path / "e.npy")["start"].tolist() == found["start"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_embeddings_of_a_name_that_is_not_utf_8(autotag: Run, tmp_path: Path) -> None:
+    name = tmp_path / os.fsdecode(b"caf\xe9.mp3")
+    shutil.copy(SONG, name)
+    for ending in ("npy", "parquet"):
+        run = autotag("embed", tmp_path, "--hop", "x10", "-o", tmp_path / f"e.{ending}")
+        assert run.returncode == 0, run.stderr
+    assert np.load(tmp_path / "e.npy")["path"].tolist() == [str(name)]
+    parquet = pytest.importorskip("pyarrow.parquet")
+    assert parquet.read_table(tmp_path / "e.parquet")["path"].to_pylist()[0].endswith("caf\\udce9.mp3")
+
+
+def test_more_rows_than_are_held_at_once(tmp_path: Path) -> None:
+    from autotag.outputs.embeddings import AT_ONCE, write_embeddings
+    from autotag.result import Result
+
+    parquet = pytest.importorskip("pyarrow.parquet")
+    total = 2 * AT_ONCE + 5
+    for ending in ("npy", "parquet"):
+        results = (
+            Result(f"{n}.mp3", "m", 1.0, 1, (), {}, embedding=np.array([n, -n], np.float32))
+            for n in range(total)
+        )
+        assert write_embeddings(tmp_path / f"e.{ending}", results, 8) == total
+    found = np.load(tmp_path / "e.npy")
+    assert found["embedding"].tolist() == [[n, -n] for n in range(total)]
+    table = parquet.read_table(tmp_path / "e.parquet")
+    assert table["path"].to_pylist() == found["path"].tolist() == [f"{n}.mp3" for n in range(total)]
+    assert table["embedding"].to_pylist() == found["embedding"].tolist()
+
+
+def test_no_embedding_leaves_the_old_file(autotag: Run, songs: Path, tmp_path: Path) -> None:
+    (tmp_path / "e.npy").write_text("old")
+    assert autotag("embed", songs / "text.mp3", "-o", tmp_path / "e.npy").returncode == 1
+    assert (tmp_path / "e.npy").read_text() == "old"
+    assert listed(tmp_path) == ["e.npy"]
+
+
+@pytest.mark.parametrize("overlapping", [False, True])
+def test_the_numbers_of_a_taggram(autotag: Run, tmp_path: Path, overlapping: bool) -> None:
+    step = ("--step", 1.5) if overlapping else ()
+    for ending in ("json", "csv", "npz"):
+        run = autotag("taggram", SONG, "-o", tmp_path / f"t.{ending}", *step)
+        assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    tagger = Tagger(LONG)
+    scores, times = tagger.taggram(SONG, 1.5 if overlapping else None)
+    assert scores.shape == ((20 if overlapping else 11), 50)
+    found = json.loads((tmp_path / "t.json").read_text("utf-8"))
+    assert list(found) == ["path", "model", "seconds", "length", "tags", "scores", "times"]
+    assert (found["path"], found["model"], found["seconds"]) == (str(SONG), LONG, 30)
+    assert tuple(found["tags"]) == tagger.metadata.tags
+    with np.load(tmp_path / "t.npz") as arrays:
+        assert list(arrays) == list(found)
+        np.testing.assert_allclose(arrays["scores"], scores, atol=1e-5)
+        np.testing.assert_allclose(arrays["times"], times)
+        assert arrays["path"] == str(SONG)
+    with (tmp_path / "t.csv").open(encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    assert header == ["start", "end", *tagger.metadata.tags]
+    for numbers in (found["scores"], [row[2:] for row in rows]):
+        np.testing.assert_allclose(np.array(numbers, float), scores, atol=1e-4)
+    for starts in (found["times"], [row[0] for row in rows]):
+        np.testing.assert_allclose(np.array(starts, float), times, atol=1e-4)
+    assert float(rows[-1][1]) == 30
+
+
+def test_what_is_drawn_of_a_taggram() -> None:
+    names = ("woman", "guitar", "female", "flute")
+    scores = np.array([[0.1, 0.5, 0.2, 0.3], [0.9, 0.5, 0.2, 0.1], [0.2, 0.5, 0.4, 0.1]], np.float32)
+    found = Taggram("a.wav", LONG, 8.0, 3.0, names, scores, np.array([0.0, 3.0, 5.0]))
+    shown = found.shown(2)
+    assert shown.tags == ("female vocal", "guitar")
+    np.testing.assert_allclose(shown.scores, [[0.2, 0.5], [0.9, 0.5], [0.4, 0.5]])
+    assert found.shown(0).tags == ("female vocal", "guitar", "flute")
+    edges, columns = shown.columns(3)
+    assert edges.tolist() == [0, 3, 5.5, 8]
+    np.testing.assert_allclose(columns, shown.scores)
+    edges, columns = shown.columns(2)
+    assert edges.tolist() == [0, 5.5, 8]
+    np.testing.assert_allclose(columns, [[0.55, 0.5], [0.4, 0.5]])
+
+
+@pytest.mark.parametrize("block", [1, 700, 12000, 50000])
+def test_an_envelope_has_the_peaks_of_the_waveform(block: int) -> None:
+    signal = np.zeros(36000, np.float32)
+    signal[[5, 12000, 35999]] = 0.5, -0.75, 0.25
+    blocks = np.split(signal, range(block, 36000, block))
+    assert envelope(blocks, 12000, 6).tolist() == [0.5, 0, 0.75, 0, 0, 0.25]
+    assert len(envelope(blocks, 12000, 1000)) == 300
+
+
+def test_a_picture_of_a_taggram(autotag: Run, songs: Path, tmp_path: Path) -> None:
+    from matplotlib.image import imread
+
+    for ending in ("png", "svg"):
+        run = autotag("taggram", names(songs)[1], "-o", tmp_path / f"t.{ending}", "--top", 10)
+        assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+    picture = imread(tmp_path / "t.png")
+    assert picture.shape[1] == 1500
+    assert (tmp_path / "t.png").stat().st_size < 150_000
+    tree = ElementTree.parse(tmp_path / "t.svg")
+    texts = ["".join(found.itertext()) for found in tree.iter("{http://www.w3.org/2000/svg}text")]
+    assert any(printable(Path(names(songs)[1]).name) in found for found in texts)
+    scores, _ = Tagger(LONG).taggram(names(songs)[1])
+    best = Tagger(LONG).metadata.tags[scores.max(axis=0).argmax()]
+    assert NAMES.get(best, best) in texts
+    assert {"0:00", "1:00", "score"} <= set(texts)
+    again = tmp_path / "again.svg"
+    autotag("taggram", names(songs)[1], "-o", again, "--top", 10)
+    assert again.read_bytes() == (tmp_path / "t.svg").read_bytes()
+
+
+def test_dollars_in_a_name_are_no_formula(autotag: Run, tmp_path: Path) -> None:
+    shutil.copy(SONG, tmp_path / "$x_$ 50%.mp3")
+    assert autotag("taggram", tmp_path / "$x_$ 50%.mp3", "-o", tmp_path / "t.svg").stderr == ""
+    assert "$x_$ 50%.mp3" in (tmp_path / "t.svg").read_text("utf-8")
+
+
+def test_a_page_with_a_taggram(autotag: Run, songs: Path, tmp_path: Path, browser: Browser) -> None:
+    autotag("taggram", names(songs)[1], "-o", tmp_path / "t.html", "--top", 10, "--step", 1)
+    browser.open(tmp_path / "t.html")
+    assert browser.get("document.title") == printable(Path(names(songs)[1]).name)
+    assert browser.get("document.querySelector('h1').textContent") == browser.get("document.title")
+    assert browser.get("document.querySelectorAll('b[onclick]').length") == 0
+    assert browser.get("document.querySelectorAll('.plot li').length") == 10
+    now = "document.querySelector('.now').textContent"
+    assert browser.get(now).startswith("0:00  ")
+    browser.press("Tab")  # there is only one thing to reach
+    assert browser.get("document.activeElement.getAttribute('role')") == "slider"
+    browser.press("ArrowRight")
+    browser.press("PageUp")
+    assert browser.get(now).startswith("0:11  ")
+    browser.press("End")
+    assert browser.get("document.activeElement.getAttribute('aria-valuenow')") == "70.0"
+    assert browser.get("document.activeElement.getAttribute('aria-valuetext')") == browser.get(now)
+    assert browser.problems == []
+    assert len(browser.requests) == 1
+
+
+def test_a_taggram_of_no_audio(autotag: Run, songs: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.png").write_text("old")
+    run = autotag("taggram", songs / "text.mp3", "-o", tmp_path / "t.png")
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr.startswith(f"error: {songs / 'text.mp3'}: not WAV")
+    assert (tmp_path / "t.png").read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    ("package", "arguments", "message", "extra"),
+    [
+        (
+            "pyarrow",
+            ("embed", "-o", "e.parquet"),
+            "Parquet needs a package more",
+            "parquet",
+        ),
+        ("librosa", ("sonify", "-o", "h.wav"), "to hear spectrograms needs a package more", "sonify"),
+        (
+            "matplotlib",
+            ("taggram", "-o", "t.png"),
+            "pictures need a package more",
+            "plot",
+        ),
+    ],
+)
+def test_an_extra_that_is_missing_is_named(
+    package: str, arguments: tuple[str, str, str], message: str, extra: str, tmp_path: Path
+) -> None:
+    command, option, name = arguments
+    run = without(package, command, SONG, option, tmp_path / name)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr == f"error: {message}: pip install 'autotag[{extra}]'\n"
+    assert listed(tmp_path) == []
+
+
+def test_numbers_and_pages_need_no_extra(tmp_path: Path) -> None:
+    for name in ("t.html", "t.json"):
+        assert without("matplotlib", "taggram", SONG, "-o", tmp_path / name).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--step", 0], "a step of 0 s: use one from 0.021 s, a frame of musicnn-12k-48-x1-db, to 2.99 s"),
+        (["--step", "nan"], "a step of nan s"),
+        (["--arch", "vgg", "--step", 30], "a step of 30 s: use one from 0.043 s"),
+        (["--top", 3], "numbers are of all tags"),
+        (["--mels", 32], "mel bands of musicnn 32 is not in the study"),
+    ],
+)
+def test_a_wrong_taggram_is_exit_2(
+    autotag: Run, tmp_path: Path, arguments: list[object], message: str
+) -> None:
+    run = autotag("taggram", SONG, "-o", tmp_path / "t.csv", *arguments)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert message in run.stderr
+    assert listed(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "out", "message"),
+    [
+        ("embed", "e.txt", "'e.txt': use a name that ends in .npy or .parquet"),
+        ("taggram", "t.pdf", "'t.pdf': use a name that ends in .png or .svg or .html"),
+        ("embed", "none/e.npy", "'none/e.npy': its folder is not there"),
+        ("embed", "e.npy", "'e.npy': a folder"),
+    ],
+)
+def test_where_to_write_is_checked_first(command: str, out: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "e.npy").mkdir()
+    run = subprocess.run(
+        [sys.executable, "-m", "autotag", command, str(SONG), "-o", out],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 2
+    assert message in run.stderr
