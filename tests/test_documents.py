@@ -6,7 +6,7 @@ import pytest
 
 from autotag.models.registry import MANIFEST, Entry, manifest
 from tests.conftest import ROOT, Run
-from train.card import MEASURED, TABLES, TEMPLATE
+from train.report.card import MEASURED, TABLES, TEMPLATE
 
 BUNDLED = manifest(ROOT / "models")
 MEASUREMENTS = json.loads((ROOT / "models" / MEASURED).read_text("utf-8"))

@@ -14,7 +14,7 @@ from autotag.config import Config
 from autotag.errors import AutotagError
 
 if TYPE_CHECKING:
-    from train.fit import Recipe
+    from train.fit.loop import Recipe
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -93,9 +93,9 @@ def prepare(
     cache: Cache = Path("cache"),
 ) -> None:
     """Compute the mel cache, list the clips that are left out, and print what a clip takes."""
-    from train.datasets import read
-    from train.features import prepare as fill
-    from train.features import summary
+    from train.data import read
+    from train.data.cache import prepare as fill
+    from train.data.cache import summary
     from train.study import choose
 
     configs = choose(arch, only or ())
@@ -120,8 +120,8 @@ def label(
     cache: Cache = Path("cache"),
 ) -> None:
     """Label ten segments of 3 s of every training clip, for the recipes that ask for it."""
-    from train.datasets import read
-    from train.teachers import label as run_label
+    from train.data import read
+    from train.fit.teachers import label as run_label
 
     dataset = read(data, labels, audio)
     for played in speed or (1.0,):
@@ -142,9 +142,9 @@ def fit(
     work: Work = Path("runs"),
 ) -> None:
     """Train one configuration, or go on where an interrupted run stopped; torchrun shares the work."""
-    from train.datasets import read
-    from train.fit import fit as run_fit
-    from train.runs import alone
+    from train.data import read
+    from train.fit.loop import fit as run_fit
+    from train.fit.run import alone
 
     wanted = Config.parse(config)
     chosen = replace(_recipe(recipe, epochs, without), seed=seed)
@@ -170,7 +170,7 @@ def study(
     work: Work = Path("runs"),
 ) -> None:
     """Train the grid, each run into a folder; start it again to go on, or several times to share it."""
-    from train.datasets import read
+    from train.data import read
     from train.study import choose
     from train.study import study as run_study
 
@@ -193,9 +193,9 @@ def evaluate(
 ) -> None:
     """Print the metrics of a model on a split, as JSON."""
     from autotag.models.registry import load
-    from train.datasets import read
-    from train.evaluate import evaluate_split
-    from train.features import mel_power
+    from train.data import read
+    from train.data.cache import mel_power
+    from train.measure.evaluate import evaluate_split
 
     loaded = load(model)
     dataset = read(data, labels, audio)
@@ -222,10 +222,10 @@ def export(
     work: Work = Path("runs"),
 ) -> None:
     """Write a run's ONNX files, float32 and INT8, with scores of both, and INT8 into the models."""
-    from train.datasets import read
-    from train.export import Words, best_runs, is_published
-    from train.export import export as run_export
-    from train.runs import alone, asked
+    from train.data import read
+    from train.export.publish import Words, best_runs, is_published
+    from train.export.publish import export as run_export
+    from train.fit.run import alone, asked
 
     if (run is None) == (not everything):
         raise typer.BadParameter("name one RUN, or use --all")
@@ -255,8 +255,8 @@ def distill(
     work: Work = Path("runs/distill"),
 ) -> None:
     """Train and export the family of models that comes with autotag; start it again to go on."""
-    from train.distill import distill as run_distill
-    from train.export import Words
+    from train.export.publish import Words
+    from train.family import distill as run_distill
 
     words = Words(dataset, label_source, licence)
     run_distill(data, only or ["*"], audio, cache, work, models, words, device)
@@ -272,7 +272,7 @@ def card(
 ) -> None:
     """Measure models on disturbed files, known sounds and the clock, and write the card beside them."""
     from autotag.system.streams import quiet_decoders
-    from train.card import card as write_card
+    from train.report.card import card as write_card
 
     quiet_decoders()
     typer.echo(write_card(models, data, audio, cache))
@@ -286,13 +286,13 @@ def report(
     ] = None,
 ) -> None:
     """Write the report on all complete runs: Figure 1, Tables 4 and 5, costs, and the conclusions."""
-    from train.report import report as write_report
+    from train.report.tables import report as write_report
 
     typer.echo(write_report(runs, out or runs[0]))
 
 
 def _recipe(name: RecipeName, epochs: int | None, without: list[str] | None) -> "Recipe":
-    from train.fit import RECIPES
+    from train.fit.loop import RECIPES
 
     recipe = RECIPES[name]
     if epochs is not None:

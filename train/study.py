@@ -9,13 +9,13 @@ from pathlib import Path
 import torch
 
 from autotag.config import GRID, Config
-from train.architectures import cost
 from train.console import say
-from train.datasets.dataset import Dataset
+from train.data.dataset import Dataset
 from train.errors import RunBusy, RunError
-from train.export import to_fp32
-from train.fit import Recipe, fit
-from train.runs import alone
+from train.export.publish import to_fp32
+from train.fit.loop import Recipe, fit
+from train.fit.run import alone
+from train.networks import cost
 
 
 def choose(arch: str, only: Iterable[str]) -> list[Config]:
@@ -44,7 +44,7 @@ def study(
     waited for at the end, and one that fails is said then.
 
     Raises:
-        DataError: as `train.fit.fit` does.
+        DataError: as `train.fit.loop.fit` does.
         RunError: runs failed, or torchrun started this process.
     """
     if "WORLD_SIZE" in os.environ:

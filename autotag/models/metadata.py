@@ -30,7 +30,7 @@ class Metadata:
         dataset, label_source: what it was trained on, and where its labels came from.
         split: the folders or lists of `"train"`, `"valid"` and `"test"`.
         precision: `"int8"` or `"fp32"`.
-        scores: per precision and split, `roc_auc`, `pr_auc`, `top5` and the rest of `train.metrics`.
+        scores: per precision and split, `roc_auc`, `pr_auc`, `top5` and the rest of `train.measure.metrics`.
         training: recipe, clips, seconds and device.
         gmac: 10^9 multiply-accumulates for one segment.
         parameters: number of trained weights.

@@ -7,8 +7,8 @@ import pytest
 import soundfile
 
 from tests.conftest import music
-from train.datasets import msd as million
-from train.datasets.mtat import TAGS
+from train.data import msd as million
+from train.data.mtat import TAGS
 
 FOLDERS = "0123456789abcccccddddeef"
 

@@ -21,16 +21,16 @@ from autotag.audio.mel import compress
 from autotag.config import GRID, LOGS, Config
 from autotag.models.model import Model
 from tests.conftest import ROOT, SONG, Run
-from train import runs
-from train.architectures import build, cost
-from train.datasets import read
+from train.data import read
+from train.data.cache import mel_power
 from train.errors import DataError, RunError
-from train.evaluate import evaluate_split
-from train.export import describe, parity, to_fp32, to_onnx
-from train.features import mel_power
-from train.fit import RECIPES, Recipe, fit, random_segment
-from train.metrics import GROUPS
-from train.metrics import evaluate as metrics
+from train.export.publish import describe, parity, to_fp32, to_onnx
+from train.fit import run as runs
+from train.fit.loop import RECIPES, Recipe, fit, random_segment
+from train.measure.evaluate import evaluate_split
+from train.measure.metrics import GROUPS
+from train.measure.metrics import evaluate as metrics
+from train.networks import build, cost
 
 NAME = "vgg-12k-48-x10-db"
 SEGMENTED = "musicnn-12k-48-x1-db"
@@ -251,7 +251,7 @@ def interrupt(call: Callable[..., None], *arguments: Any, monkeypatch: pytest.Mo
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("train.runs.save", interrupted)
+        patched.setattr("train.fit.run.save", interrupted)
         call(*arguments)
 
 

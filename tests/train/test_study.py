@@ -21,12 +21,12 @@ from autotag.config import GRID, Config
 from autotag.models.model import Model
 from tests.conftest import ROOT, Run
 from tests.train.conftest import children
-from train.architectures import cost
 from train.errors import RunError
-from train.figure import figure_1
-from train.fit import Recipe
-from train.published import LISTED, SCORES, USED
-from train.report import collect, report
+from train.fit.loop import Recipe
+from train.networks import cost
+from train.report.figure import figure_1
+from train.report.published import LISTED, SCORES, USED
+from train.report.tables import collect, report
 from train.study import choose
 
 NAMES = ("vgg-12k-48-x10-db", "vgg-12k-96-x10-db")
