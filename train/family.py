@@ -1,5 +1,6 @@
 """The models that come with autotag, and how each is trained from the opinions of published ones."""
 
+from contextlib import suppress
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -8,17 +9,19 @@ import torch
 
 from autotag.config import parse_model_name
 from autotag.errors import ModelNotFound
-from autotag.models.registry import find
+from autotag.models.registry import ModelFile, find
 from train.console import say
 from train.data import read
+from train.data.cache import training_segments
 from train.errors import RunError
-from train.export.publish import Words, export, is_published, training_segments
+from train.export.publish import Words, export, is_published
 from train.export.restore import restore
 from train.fit.augment import STEPS
-from train.fit.loop import RECIPES, Recipe, fit
-from train.fit.run import alone, result, save
+from train.fit.loop import fit
+from train.fit.recipe import RECIPES, Recipe
+from train.fit.run import alone, save
 
-ROOTS = {
+PRETRAINING = {
     "root-x10": "vgg-12k-48-x10-db",
     "root-musicnn": "musicnn-12k-48-x1-db",
     "root-musicnn-96": "musicnn-12k-96-x1-db",
@@ -31,19 +34,19 @@ ROOTS = {
 SPEEDS = (1.0, 0.89, 1.12)
 """About two semitones down and up: each clip three times, so that an epoch is three."""
 
-SEEN = 128
+RESTORE_SEGMENTS = 128
 """Training clips that the batch norms of a published model see again."""
 
 _BOTH = RECIPES["soft"]
 _NEXT = replace(_BOTH, rate=5e-4)
 _SEGMENT = Recipe(
-    labels="soft", epochs=40, batch=32, one_cycle=True, augment=tuple(STEPS), segments=True, prior=True
+    labels="soft", epochs=40, batch=32, one_cycle=True, augment=STEPS, segments=True, prior=True
 )
 _SEGMENT_NEXT = replace(_SEGMENT, rate=5e-4, speeds=SPEEDS, prior=False)
 _CLEAN = replace(_SEGMENT_NEXT, augment=("roll", "gain", "tilt", "noise"))  # not mixed
 _MSD = replace(_SEGMENT, labels="soft-msd", rate=5e-4, prior=False)
 
-FAMILY: dict[str, Recipe] = {
+BUNDLED: dict[str, Recipe] = {
     "root-x10": _BOTH,
     "vgg-12k-48-x10-db": replace(_BOTH, epochs=40, start="root-x10"),
     "vgg-12k-48-x2-db": replace(_BOTH, rate=1e-3, epochs=14, start="vgg-12k-48-x10-db"),
@@ -83,24 +86,27 @@ def distill(
     words: Words,
     device: str,
 ) -> None:
-    """Train and export the models of the family that match one of the patterns; start it again to go on.
+    """Train and export the bundled models that match one of the patterns; start it again to go on.
 
-    A model begins with the weights of its neighbour's run in `work`, or else of the neighbour as it is at
-    hand (`autotag.models.registry`); roots are not at hand, so they are trained first.
+    A model begins with the weights of its neighbour's run in `work`, or else of the neighbour as it is
+    installed (`autotag.models.registry`). Those of `PRETRAINING` are not, so they are
+    trained first.
 
     Raises:
         DataError, RunError: as `train.fit.loop.fit` and `train.export.publish.export` do; or a pattern
             matches none.
     """
     for pattern in only:
-        if not any(fnmatchcase(name, pattern) for name in FAMILY):
-            raise RunError(f"--only {pattern!r} matches none of the family: {', '.join(FAMILY)}")
-    wanted = {name for name in FAMILY if any(fnmatchcase(name, pattern) for pattern in only)}
-    for name, recipe in reversed(FAMILY.items()):
-        trained = result(work / name / f"seed-{recipe.seed}")
-        if name in wanted and recipe.start in ROOTS and not trained:
+        if not any(fnmatchcase(name, pattern) for name in BUNDLED):
+            raise RunError(
+                f"--only {pattern!r} matches none of the bundled models. They are {', '.join(BUNDLED)}."
+            )
+    wanted = {name for name in BUNDLED if any(fnmatchcase(name, pattern) for pattern in only)}
+    for name, recipe in reversed(BUNDLED.items()):
+        started = recipe.start is None or (work / recipe.start / f"seed-{recipe.seed}" / "best.pt").exists()
+        if name in wanted and recipe.start in PRETRAINING and not started:
             wanted.add(recipe.start)
-    for name, recipe in FAMILY.items():
+    for name, recipe in BUNDLED.items():
         if name not in wanted:
             continue
         run = work / name / f"seed-{recipe.seed}"
@@ -108,23 +114,31 @@ def distill(
         if recipe.start is not None:
             _begin(recipe.start, work / recipe.start / run.name, root, audio, cache)
         with alone(run):
-            fit(parse_model_name(ROOTS.get(name, name))[0], dataset, cache, run, recipe, device)
-            if name not in ROOTS and not is_published(run, models, words):
+            fit(parse_model_name(PRETRAINING.get(name, name))[0], dataset, cache, run, recipe, device)
+            if name not in PRETRAINING and not is_published(run, models, words):
                 export(run, dataset, cache, models, words)
 
 
+def restore_run(model: ModelFile, run: Path, root: Path, audio: str | None, cache: Path) -> None:
+    """Put the weights of a published model into the folder of a run, for others to begin with.
+
+    Args:
+        root, audio: of the data set; see `train.data.read`.
+    """
+    config, metadata = model.metadata.config, model.metadata
+    recipe = Recipe.from_dict(metadata.training["recipe"])
+    seen = torch.from_numpy(
+        training_segments(read(root, recipe.labels, audio), config, cache, RESTORE_SEGMENTS)
+    )
+    with alone(run):
+        state = restore(model.path, config, seen[:, None], recipe.whole).state_dict()
+        save(run / "best.pt", {"model": state, "epoch": 0, "commit": metadata.commit})
+    say(f"{run}: the weights of {model.path}")
+
+
 def _begin(name: str, run: Path, root: Path, audio: str | None, cache: Path) -> None:
-    """Where a run to begin with is missing, put the weights of the published model there."""
+    """Where a run to begin with is missing, put the weights of the installed model there."""
     if (run / "best.pt").exists():
         return
-    try:
-        entry = find(name)
-    except ModelNotFound:
-        return  # fit says what is missing
-    config, metadata = entry.metadata.config, entry.metadata
-    dataset = read(root, metadata.training["recipe"]["labels"], audio)
-    seen = torch.from_numpy(training_segments(dataset, config, cache, SEEN))[:, None]
-    with alone(run):
-        state = restore(entry.path, config, seen).state_dict()
-        save(run / "best.pt", {"model": state, "epoch": 0, "commit": metadata.commit})
-    say(f"{run}: the weights of {entry.path}")
+    with suppress(ModelNotFound):  # fit says what is missing
+        restore_run(find(name), run, root, audio, cache)

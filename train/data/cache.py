@@ -4,32 +4,27 @@ Both log types are made from it, and a longer hop is every k-th frame of it.
 """
 
 import hashlib
-import multiprocessing
 import os
 import time
-from collections.abc import Collection
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from threading import Thread
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from autotag.audio.decode import decode
-from autotag.audio.mel import Array, mel_basis, power_blocks
-from autotag.audio.segments import fill, is_short
+from autotag.audio.mel import Array, compress, mel_basis, power_blocks
+from autotag.audio.segments import fill, is_short, segments
 from autotag.config import Config
 from autotag.errors import AudioError, AudioNotFound, UnreadableAudio
 from autotag.system.cores import usable_cores
-from autotag.system.pool import follow_parent
-from autotag.system.streams import quiet_decoders
+from autotag.system.pool import Crash, in_processes
 from train.console import progress, say
 from train.data.dataset import Dataset
 from train.errors import DataError
-from train.locks import locked
+from train.locks import in_turn
 
 State = np.dtype([("bytes", "<i8"), ("modified", "<i8"), ("outcome", "S1")])
 """Of a clip in the cache: size and time (ns) of the file that was read, and what came of it (see below)."""
@@ -75,7 +70,7 @@ def prepare(dataset: Dataset, configs: Collection[Config], cache: Path) -> dict[
         try:
             folder.mkdir(parents=True, exist_ok=True)
             waiting = f"{folder}: another process fills this cache: waiting for it"
-            held.enter_context(locked(folder / "lock", waiting))
+            held.enter_context(in_turn(folder / "lock", waiting))
             opened = {excerpt: _open(dataset, excerpt, cache) for excerpt in excerpts}
         except OSError as error:
             raise DataError(
@@ -91,6 +86,15 @@ def prepare(dataset: Dataset, configs: Collection[Config], cache: Path) -> dict[
                 f"{dataset.root}: none of its {len(dataset.paths)} clips could be decoded at {excerpt.sr} Hz"
             )
     return states
+
+
+def training_segments(dataset: Dataset, config: Config, cache: Path, count: int) -> Array:
+    """Log-mel segments [n, mels, frames] of training clips, spread over the whole split."""
+    power, usable = mel_power(dataset, config, cache)
+    rows = dataset.rows("train", usable)
+    chosen = rows[np.unique(np.linspace(0, len(rows) - 1, count).astype(int))]
+    excerpts = compress(power[chosen][:, :, :: config.hop], config.log)
+    return np.stack([cut for excerpt in excerpts for cut in segments([excerpt], config.frames)])
 
 
 def bytes_per_clip(config: Config) -> int:
@@ -138,54 +142,40 @@ def _compute_all(dataset: Dataset, excerpts: list[Config], cache: Path) -> None:
     names = [_name(dataset, excerpt, cache) for excerpt in excerpts]
     bands = ",".join(str(excerpt.mels) for excerpt in excerpts)
     description = f"mel {excerpts[0].sr // 1000}k {bands}{at_speed(dataset)}"
-    most = min(usable_cores(), len(clips), 61)  # more are not to be had on Windows
-    workers, rest, unread = most, clips, []
-    while rest:
-        finished = 0
-        # Spawned, never forked: other threads may hold locks.
-        context = multiprocessing.get_context("spawn")
-        try:
-            with ProcessPoolExecutor(workers, context, _start, (excerpts, dataset.speed, names)) as pool:
-                jobs = [(clip, dataset.root / dataset.paths[clip]) for clip in rest]
-                chunk = 1 if workers == 1 else min(8, -(-len(rest) // workers))
-                outcomes = progress(pool.map(_compute, jobs, chunksize=chunk), description, len(rest))
-                for clip, (outcome, reason) in zip(rest, outcomes, strict=True):
-                    for state in states:
-                        state[clip] = (*files[clip], outcome) if outcome else (0, 0, b"")
-                    finished += 1
-                    if not outcome:
-                        unread.append(reason)
-                    elif reason:
-                        say(f"left out: {reason}")
-        except BrokenProcessPool:
-            if workers == 1:  # then it is known which clip it was
-                clip = rest[finished]
-                for state in states:
-                    state[clip] = (*files[clip], FAILED)
-                say(f"left out: {dataset.root / dataset.paths[clip]}: it crashes the decoder")
-                finished += 1
-            workers = 1 if workers > 1 else most
-        rest = rest[finished:]
+    workers = min(usable_cores(), len(clips))
+    jobs = [(clip, dataset.root / dataset.paths[clip]) for clip in clips]
+    made = in_processes(partial(_start, excerpts, dataset.speed, names, _compute), jobs, workers)
+    unread = []
+    for (clip, path), answer in progress(made, description, len(jobs)):
+        outcome, reason = (FAILED, f"{path}: it crashes the decoder") if isinstance(answer, Crash) else answer
+        for state in states:
+            state[clip] = (*files[clip], outcome) if outcome else (0, 0, b"")
+        if not outcome:
+            unread.append(reason)
+        elif reason:
+            say(f"left out: {reason}")
     if unread:
-        raise DataError(f"{len(unread)} clips cannot be read now: start again when they can. {unread[0]}")
+        raise DataError(f"{len(unread)} clips cannot be read now: {unread[0]} Start again when they can.")
     rate = len(clips) / (time.perf_counter() - started)
-    say(f"{description}: {len(clips)} clips, {rate:.1f} a second, {rate / most:.1f} per process")
+    say(f"{description}: {len(clips)} clips, {rate:.1f} a second, {rate / workers:.1f} per process")
 
 
-_worker: tuple[list[Config], float, list[Array]]
+Compute = Callable[[tuple[int, Path], list[Config], float, list[Array]], tuple[bytes, str]]
 
 
-def _start(excerpts: list[Config], speed: float, names: list[Path]) -> None:
-    global _worker
-    Thread(target=follow_parent, daemon=True).start()
-    quiet_decoders()
-    threadpool_limits(1)
-    _worker = excerpts, speed, [np.lib.format.open_memmap(name, mode="r+") for name in names]
+def _start(
+    excerpts: list[Config], speed: float, names: list[Path], compute: Compute
+) -> Callable[[tuple[int, Path]], tuple[bytes, str]]:
+    """What a process does with each clip, once it has opened the cache."""
+    powers: list[Array] = [np.lib.format.open_memmap(name, mode="r+") for name in names]
+    return lambda job: compute(job, excerpts, speed, powers)
 
 
-def _compute(job: tuple[int, Path]) -> tuple[bytes, str]:
-    """Write a clip into the cache: what came of it, nothing if it may go well another time, and why."""
-    (clip, path), (excerpts, speed, powers) = job, _worker
+def _compute(
+    job: tuple[int, Path], excerpts: list[Config], speed: float, powers: list[Array]
+) -> tuple[bytes, str]:
+    """Write a clip into the cache; its outcome, which is empty if it may go well another time, and why."""
+    clip, path = job
     try:
         samples = decode(path, round(excerpts[0].sr / speed))
     except (AudioNotFound, UnreadableAudio) as error:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -35,6 +36,9 @@ class Dataset:
         speed: how fast the clips are played, which changes their pitch too.
         known: tags that the source of a clip itself names, all of which would be right, bool
             [clips, outputs]; none of a clip of which nothing is known.
+        groups: whose music a clip is, [clips]: clips of one group are alike; None where nobody says.
+        kinds: what kind of source a clip is from, [clips]; None where nobody says.
+        begins: the probability from which on a clip counts as having a tag, [outputs]; None for annotations.
         notes: what else a user should know of it.
         left_out: by path, why a clip cannot be used.
     """
@@ -54,6 +58,9 @@ class Dataset:
     speed: float = 1.0
     cut: int | None = None
     known: NDArray[np.bool_] | None = None
+    begins: NDArray[np.float64] | None = None
+    groups: NDArray[np.str_] | None = None
+    kinds: NDArray[np.str_] | None = None
     notes: tuple[str, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
 
@@ -74,8 +81,15 @@ class Dataset:
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """The names of the outputs, some of them twice where there are two vocabularies."""
+        """The tags of the outputs, some of them twice where there are two vocabularies."""
         return tuple(tag for _, tag in self.outputs)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """A name for each output: the tag, after its vocabulary where there are two, as in `msd:rock`."""
+        if self.vocabulary == "all":
+            return tuple(f"{vocabulary}:{tag}" for vocabulary, tag in self.outputs)
+        return self.tags
 
     @property
     def present(self) -> NDArray[np.bool_]:
@@ -86,6 +100,17 @@ class Dataset:
     def listed(self) -> dict[str, int]:
         """Clips per split, those that are left out among them."""
         return dict(Counter(self.split.tolist()))
+
+    def with_columns(self, columns: Sequence[int]) -> Self:
+        """The same with some of its outputs, in another order."""
+        return replace(
+            self,
+            truth=self.truth[:, columns],
+            target=self.target[:, columns],
+            outputs=tuple(self.outputs[column] for column in columns),
+            known=None if self.known is None else self.known[:, columns],
+            begins=None if self.begins is None else self.begins[list(columns)],
+        )
 
     def rows(self, split: str, usable: NDArray[np.bool_]) -> NDArray[np.intp]:
         """The clips of a split that are among the clips `usable` [clips]."""

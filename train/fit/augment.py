@@ -1,16 +1,16 @@
 """Vary clips in ways that leave their tags alone, or change them in a known way; all on mel power.
 
-Every step takes a `Batch` and returns one.
+Every step takes a `Batch` and returns one; noise is made in the mel bands of the network's sample rate.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, arange, linspace, rand, randint, randperm
 
 from autotag.audio.mel import mel_basis
-from autotag.config import RATES
 
 GAIN = (-3.0, 3.0)
 """Change of level, in dB."""
@@ -71,14 +71,14 @@ def mix(batch: Batch) -> Batch:
     )
 
 
-def noise(batch: Batch) -> Batch:
+def noise(batch: Batch, sr: int) -> Batch:
     """Put noise in place of some clips: of any level and colour, and with no tag at all."""
     power, target, hint = batch
     chosen = torch.nonzero(rand(len(power), device=power.device) < NOISE)[:, 0]
     made = power[chosen]
     # The power of noise in a bin of the spectrum is exponential, in a band a mean of a few of those (of
     # bins that a window correlates a little, so that it is less steady by a tenth to a third).
-    basis = torch.from_numpy(mel_basis(RATES[0], power.shape[1])).to(power)
+    basis = torch.from_numpy(mel_basis(sr, power.shape[1])).to(power)
     bins = power.new_empty(len(made), basis.shape[1], power.shape[2]).exponential_()
     octaves = (1 + arange(basis.shape[1], device=power.device)).log2()
     colour = _amplified(bins, _uniform(made, -9, 3) * octaves)  # white is 0 dB an octave, brown -6
@@ -91,15 +91,22 @@ def noise(batch: Batch) -> Batch:
     )
 
 
-STEPS: dict[str, Callable[[Batch], Batch]] = {step.__name__: step for step in (roll, gain, tilt, mix, noise)}
+STEPS = ("roll", "gain", "tilt", "mix", "noise")
 """In the order in which they are done."""
 
 
-def augment(batch: Batch, steps: Iterable[str]) -> Batch:
-    """Do some of the steps to a batch."""
+def augment(batch: Batch, steps: Collection[str], sr: int) -> Batch:
+    """Do some of the steps to a batch of clips at a sample rate."""
+    does: dict[str, Callable[[Batch], Batch]] = {
+        "roll": roll,
+        "gain": gain,
+        "tilt": tilt,
+        "mix": mix,
+        "noise": partial(noise, sr=sr),
+    }
     for name in STEPS:
         if name in steps:
-            batch = STEPS[name](batch)
+            batch = does[name](batch)
     return batch
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from train.console import say
 from train.data.dataset import Dataset
 from train.errors import DataError
+from train.networks.network import Network
 
 FILE = "teacher_embeddings.npz"
 
@@ -62,10 +63,10 @@ def standardised(embeddings: NDArray[np.float32], rows: NDArray[np.intp]) -> NDA
 class Pupil(nn.Module):
     """A network with the layer that its hints are taken from: mel to (logits, told embeddings [batch, d])."""
 
-    def __init__(self, network: nn.Module, embedding: int, teachers: int) -> None:
+    def __init__(self, network: Network, told: int) -> None:
         super().__init__()
         self.network = network
-        self.teller = nn.Linear(embedding, teachers) if teachers else None
+        self.teller = nn.Linear(network.width, told) if told else None
 
     def forward(self, mel: Tensor) -> tuple[Tensor, Tensor]:
         logits, embedding = self.network(mel)

@@ -17,9 +17,10 @@ from autotag.audio.segments import fill, segments
 from autotag.models.model import Model
 from train.console import progress
 from train.data.dataset import Dataset
+from train.measure.evaluate import for_model
 from train.measure.metrics import evaluate
 
-EVERY = 3
+EVERY = 6
 """One in so many test clips is disturbed."""
 
 RATE = 44100
@@ -81,7 +82,7 @@ def robustness(
 ) -> list[dict[str, dict[str, float]]]:
     """ROC AUC and mean difference of each model, clip by clip against the labels of the undisturbed clip.
 
-    All models hear the same files: every third of the `usable` [clips] to test on as it is, and in each of
+    All models hear the same files: every sixth of the `usable` [clips] to test on as it is, and in each of
     `CONDITIONS`.
     """
     rows = dataset.rows("test", usable)[::EVERY]
@@ -96,8 +97,11 @@ def robustness(
                 heard = path if write is None else write(samples, folder)
                 scores[condition].append(list(_scores(models, heard)))
     return [
-        {name: _metrics(dataset, rows, np.stack([clip[i] for clip in scores[name]])) for name in conditions}
-        for i in range(len(models))
+        {
+            name: _metrics(for_model(dataset, model), rows, np.stack([clip[i] for clip in scores[name]]))
+            for name in conditions
+        }
+        for i, model in enumerate(models)
     ]
 
 

@@ -12,6 +12,7 @@ import soundfile
 
 from autotag.audio.mel import Array
 from autotag.errors import SilentAudio
+from autotag.request import TagRequest
 from autotag.tagger import Tagger
 from train.errors import RunError
 
@@ -75,7 +76,7 @@ def heard(taggers: list[Tagger]) -> list[dict[str, list[tuple[str, float]]]]:
         for name, path in sounds(Path(folder)):
             for tagger, said in zip(taggers, found, strict=True):
                 try:
-                    tags = tagger.tag(path, TOP, merge_synonyms=True).tags
+                    tags = tagger.tag(path, TagRequest(top=TOP)).tags
                 except SilentAudio:
                     tags = ()
                 said[name] = [(tag, round(score, 3)) for tag, score in tags]

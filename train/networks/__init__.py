@@ -1,23 +1,23 @@
 """The networks of the study, built from a configuration, and what they cost."""
 
+from importlib import import_module
+
 import torch
 from torch import Tensor, nn
 
 from autotag.config import Config
-from train.networks.musicnn import MUSICNN
-from train.networks.vgg import VGG
-
-ARCHITECTURES: dict[str, type[VGG | MUSICNN]] = {"vgg": VGG, "musicnn": MUSICNN}
+from train.networks.network import Network
 
 
-def build(config: Config, outputs: int = 50, whole: bool = False) -> VGG | MUSICNN:
+def build(config: Config, outputs: int = 50, whole: bool = False) -> Network:
     """The untrained network of a configuration: mel [batch, 1, mels, frames] to (logits, embedding).
 
     Args:
         outputs: of the last layer.
         whole: every frame and band counts, also those that the study's pooling drops.
     """
-    network = ARCHITECTURES[config.arch](config, outputs, whole)
+    architecture: type[Network] = import_module(f"train.networks.{config.arch}").NETWORK
+    network = architecture(config, outputs, whole)
     # The filters after it can scale and shift as well, and its gradient would double a step of MUSICNN.
     network.input_norm.requires_grad_(False)
     return network

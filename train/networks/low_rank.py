@@ -1,30 +1,26 @@
-"""Shrink VGG-CNN for the product: its last convolution holds 82 % of the weights and 5 % of the work."""
-
-import copy
+"""Split the last convolution of VGG-CNN, which holds 82 % of its weights and does 5 % of its work."""
 
 import torch
 from scipy.linalg import eigh
 from torch import Tensor, nn
 
-from train.networks.vgg import VGG
-
 RANK = 256
 """Dimensions that are kept of the 2,048 outputs of the last convolution."""
 
 
-def factorise(network: VGG, inputs: Tensor, rank: int = RANK) -> VGG:
-    """The same network with its last convolution split in two: to `rank` channels, and from them to all.
+def low_rank(network: nn.Module, block: nn.Sequential, inputs: Tensor, rank: int = RANK) -> nn.Sequential:
+    """A block of a network with its convolution split in two: to `rank` channels, and from them to all.
 
     What is kept are the principal components of the outputs, each scaled as its batch norm does, so the
     outputs change as little as any such split allows on these inputs. Each of the `rank` channels carries
     an equal share of the variance, which 8 bits then hold alike.
 
     Args:
-        network: a trained one, which stays as it is.
+        network: a trained one, in evaluation.
+        block: of it: a convolution of 3x3, its batch norm, and whatever follows them.
         inputs: log-mel segments [n, 1, mels, frames].
     """
-    network = copy.deepcopy(network).eval()
-    convolution, norm, *rest = list(network.blocks[-1].children())
+    convolution, norm, *rest = list(block.children())
     assert isinstance(convolution, nn.Conv2d)
     assert isinstance(norm, nn.BatchNorm2d)
     assert norm.running_var is not None
@@ -50,5 +46,4 @@ def factorise(network: VGG, inputs: Tensor, rank: int = RANK) -> VGG:
         down.weight.copy_((basis.T @ weight).view_as(down.weight))
         up.weight.copy_((basis / scale[:, None])[:, :, None, None])
         up.bias.copy_((mean - basis @ (basis.T @ mean)) / scale)
-    network.blocks[-1] = nn.Sequential(down, up, norm, *rest)
-    return network
+    return nn.Sequential(down, up, norm, *rest)

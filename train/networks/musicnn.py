@@ -4,12 +4,14 @@ The input is normalised, as Pons et al. do, so that both log types reach the fil
 """
 
 import copy
+from typing import Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import max_pool2d
+from torch.nn.functional import interpolate, max_pool2d
 
 from autotag.config import Config
+from train.networks.network import Network
 
 TIMBRE = ((7, 64), (3, 128), (1, 256))
 """Frames and filters of the vertical filters, each in two heights."""
@@ -21,18 +23,17 @@ TEMPORAL = ((165, 32), (128, 32), (64, 32), (32, 32))
 """Frames and filters of the horizontal filters, which see the mean of the bands."""
 
 
-class MUSICNN(nn.Module):
+class MUSICNN(Network):
     """Wide musical filters, three layers with residual connections, and pooling over time.
 
     Its pooling drops at most one value of a map, and the filters before it have taken that frame to its
     neighbours: with `whole` or without, every frame counts.
 
-    Input: log-mel spectrograms [batch, 1, mels, frames]. `forward` returns logits [batch, outputs] and the
-    embedding [batch, 500], the layer before them.
+    The embedding is [batch, 500].
     """
 
     def __init__(self, config: Config, outputs: int = 50, whole: bool = False) -> None:
-        super().__init__()
+        super().__init__(config, outputs, whole)
         self.input_norm = nn.BatchNorm2d(1)
         self.timbre = nn.ModuleList(
             nn.Sequential(
@@ -53,12 +54,13 @@ class MUSICNN(nn.Module):
         )
         self.dense = nn.Sequential(nn.Dropout(0.5), nn.Linear(500, outputs))
 
-    embedding = 500
+    width = 500
 
     @property
-    def output_bias(self) -> nn.Parameter:
-        """Of the last layer, [outputs]."""
-        return self.get_parameter("dense.1.bias")
+    def last(self) -> nn.Linear:
+        layer = self.dense[1]
+        assert isinstance(layer, nn.Linear)
+        return layer
 
     def forward(self, mel: Tensor) -> tuple[Tensor, Tensor]:
         mel = self.input_norm(mel)
@@ -73,32 +75,44 @@ class MUSICNN(nn.Module):
         embedding = self.penultimate(torch.cat([last.mean(2), last.amax(2)], 1))
         return self.dense(embedding), embedding
 
+    def resized(self, given: Tensor, wanted: Tensor) -> Tensor:
+        """Filters that span bands then span the same part of the spectrum, and answer a flat one alike."""
+        if given.shape == wanted.shape or given.ndim < 4:
+            return super().resized(given, wanted)
+        height, width = wanted.shape[2:]
+        return interpolate(given, (height, width), mode="area") * (given.shape[2] / height)
 
-def pool_early(network: MUSICNN) -> MUSICNN:
-    """The same trained network, pooling its vertical filters over the bands before ReLU and batch norm.
+    def shrunk(self, inputs: Tensor) -> Self:
+        network = copy.deepcopy(self).eval()
+        silence_dead(network)
+        pool_early(network)
+        return network
+
+
+NETWORK = MUSICNN
+
+
+def pool_early(network: MUSICNN) -> None:
+    """Let a trained network pool its vertical filters over the bands before ReLU and batch norm.
 
     ReLU is monotonic, and so is a batch norm whose scales are not negative, as they hardly ever are: the
     outputs are the same, and INT8 takes 0.7 of the time. A layer with a negative scale stays as it is.
     """
-    network = copy.deepcopy(network).eval()
     for layer in network.timbre:
         convolution, _, norm = layer.children()
         if (norm.get_parameter("weight") >= 0).all():
             convolution.register_forward_hook(lambda *call: max_pool2d(call[2], (call[2].shape[2], 1)))
-    return network
 
 
-def silence_dead(network: MUSICNN) -> MUSICNN:
-    """The same trained network, without the answers of filters that were dead in training.
+def silence_dead(network: MUSICNN) -> None:
+    """Take from a trained network the answers of filters that were dead in training.
 
     Their batch norms have next to no variance, so that a sound that wakes one of them is amplified several
     hundred times, and in INT8 decides on the scale of all others.
     """
-    network = copy.deepcopy(network)
     for norm in network.modules():
         if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
             norm.weight.data[norm.get_buffer("running_var") < norm.eps] = 0
-    return network
 
 
 def _layer(channels: int, filters: int, frames: int) -> nn.Sequential:

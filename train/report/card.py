@@ -1,33 +1,30 @@
 """The card of a folder of models, from their manifest and from what is measured of them here."""
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from autotag.config import DEFAULT
-from autotag.models.model import Model
-from autotag.models.registry import Entry, manifest
-from autotag.speed.measure import clip_ms
+from autotag.models.registry import ModelFile, manifest
 from autotag.system.machine import processor
-from autotag.tagger import Tagger
 from train.data import read
-from train.data.cache import mel_power
-from train.family import FAMILY, ROOTS
+from train.family import BUNDLED, PRETRAINING
 from train.fit.run import write
-from train.measure.metrics import GROUPS
-from train.measure.robustness import CONDITIONS, robustness
-from train.measure.sounds import heard
-
-MEASURED = "measured.json"
-"""Beside the manifest: by model, the sha256 of what was measured, and the figures."""
+from train.measure.robustness import CONDITIONS
+from train.report.measured import measure
 
 TEMPLATE = Path(__file__).with_name("card.md")
 
-ROUNDS = 15
-"""Times that each model is timed, in turns with all others."""
+METRICS = {
+    "roc_auc": "ROC AUC",
+    "pr_auc": "PR AUC",
+    "top5": "top 5",
+    "first3": "first tag in our three",
+    "known3": "known tag in our three",
+}
+"""What is shown of each vocabulary."""
+
+KINDS = ("genre", "instrument", "voice", "mood", "tempo", "era", "other")
 
 
 def card(models: Path, root: Path, audio: str | None, cache: Path) -> Path:
@@ -36,82 +33,112 @@ def card(models: Path, root: Path, audio: str | None, cache: Path) -> Path:
     Raises:
         DataError, RunError, ModelError: as the measurements do.
     """
-    entries = sorted(manifest(models), key=lambda e: (e.metadata.vocabulary, -e.metadata.gmac))
-    path = models / MEASURED
-    measured: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    for vocabulary in dict.fromkeys(entry.metadata.vocabulary for entry in entries):
-        new = [
-            entry
-            for entry in entries
-            if entry.metadata.vocabulary == vocabulary
-            and measured.get(entry.metadata.name, {}).get("sha256") != entry.sha256
-        ]
-        if new:
-            for entry, figures in zip(new, _measure(new, root, audio, cache), strict=True):
-                measured[entry.metadata.name] = {"sha256": entry.sha256} | figures
-            write(path, json.dumps(measured, indent=1))
-    for entry, milliseconds in zip(entries, clip_ms(entries, ROUNDS, 1, "model"), strict=True):
-        measured[entry.metadata.name]["ms"] = round(milliseconds, 2)
-    kept = {entry.metadata.name: measured[entry.metadata.name] for entry in entries}
-    write(path, json.dumps(kept, indent=1) + "\n")
+    files = in_order(manifest(models))
+    measured = measure(files, models, read(root, "soft-all", audio), cache)
     text = TEMPLATE.read_text("utf-8")
     for name, table in TABLES.items():
-        text = text.replace(f"{{{name}}}", table(entries, kept))
+        text = text.replace(f"{{{name}}}", table(files, measured))
     write(models / "README.md", text.replace("{machine}", processor()))
     return models / "README.md"
 
 
-def _measure(entries: list[Entry], root: Path, audio: str | None, cache: Path) -> list[dict[str, Any]]:
-    """Robustness and known sounds, of models of one vocabulary."""
-    dataset = read(root, entries[0].metadata.training["recipe"]["labels"], audio)
-    loaded = [Model(entry.path, sha256=entry.sha256) for entry in entries]
-    _, usable = mel_power(dataset, entries[0].metadata.config, cache)
-    disturbed = robustness(loaded, dataset, usable)
-    said = heard([Tagger(entry.path) for entry in entries])
-    return [{"robustness": a, "sounds": b} for a, b in zip(disturbed, said, strict=True)]
+def in_order(files: Iterable[ModelFile]) -> list[ModelFile]:
+    """Those with most outputs first, then the largest."""
+    return sorted(files, key=lambda file: (-len(file.metadata.outputs), -file.metadata.gmac))
 
 
-def _scores(entries: list[Entry], measured: dict[str, Any]) -> str:
+def _scores(files: list[ModelFile], measured: dict[str, Any]) -> str:
+    """A row for each vocabulary of each model."""
     rows = []
-    for entry in entries:
-        fp32, int8 = (entry.metadata.scores[precision]["test"] for precision in ("fp32", "int8"))
+    for file in files:
+        for vocabulary in file.metadata.vocabularies:
+            found, ends = _of(measured[file.name]["test"], vocabulary), measured[file.name]["intervals"]
+            cells = (_with_interval(found, ends[vocabulary], metric) for metric in METRICS)
+            rows.append((file.name, vocabulary, *cells))
+    return _table(("model", "vocabulary", *METRICS.values()), rows)
+
+
+def _validation(files: list[ModelFile], measured: dict[str, Any]) -> str:
+    rows = []
+    for file in files:
+        for vocabulary in file.metadata.vocabularies:
+            found = _of(measured[file.name]["valid"], vocabulary)
+            rows.append((file.name, vocabulary, *(_number(found.get(metric), metric) for metric in METRICS)))
+    return _table(("model", "vocabulary", *METRICS.values()), rows)
+
+
+def _cost(files: list[ModelFile], measured: dict[str, Any]) -> str:
+    rows = []
+    for file in files:
+        fp32, int8 = (file.metadata.metrics[precision]["test"]["roc_auc"] for precision in ("fp32", "int8"))
         rows.append(
             (
-                *(entry.metadata.name, f"{entry.metadata.gmac:.2f}", f"{entry.bytes / 1e6:.1f}"),
-                f"{measured[entry.metadata.name]['ms']:.1f}",
-                *(f"{fp32['roc_auc']:.4f}", f"{int8['roc_auc']:.4f}"),
-                *(f"{fp32['pr_auc']:.4f}", f"{int8['pr_auc']:.4f}"),
-                *(f"{int8['top5']:.3f}", f"{int8['mean_abs_difference']:.4f}"),
+                *(file.name, f"{file.metadata.gmac:.2f}", f"{file.bytes / 1e6:.1f}"),
+                *(f"{measured[file.name]['ms']:.1f}", f"{int8 - fp32:+.4f}"),
             )
         )
-    heading = ("model", "GMAC", "MB", "ms", "ROC AUC fp32", "INT8", "PR AUC fp32", "INT8", "top 5")
-    return _table((*heading, "mean difference"), rows)
+    return _table(("model", "GMAC", "MB", "ms", "ROC AUC of INT8 against fp32"), rows)
 
 
-def _groups(entries: list[Entry], measured: dict[str, Any]) -> str:
+def _kinds(files: list[ModelFile], measured: dict[str, Any]) -> str:
+    rows = [
+        (file.name, *(_number(measured[file.name]["kinds"].get(kind), "roc_auc") for kind in KINDS))
+        for file in files
+    ]
+    return _table(("model", *KINDS), rows)
+
+
+def _sources(files: list[ModelFile], measured: dict[str, Any]) -> str:
+    """By kind of source, for the default model."""
+    rows = [
+        (kind, vocabulary, str(found["clips"]), *(_number(found.get(metric), metric) for metric in METRICS))
+        for kind, by in measured[_default(files).name]["sources"].items()
+        for vocabulary, found in by.items()
+    ]
+    return _table(("kind of source", "vocabulary", "clips", *METRICS.values()), rows)
+
+
+def _tags(files: list[ModelFile], measured: dict[str, Any]) -> str:
+    """Every tag of the default model."""
+    default = _default(files)
+    uncalibrated = {tuple(output) for output in default.metadata.uncalibrated}
+    rows = [
+        (
+            *(vocabulary, tag, str(count), _number(roc, "roc_auc"), _number(pr, "pr_auc")),
+            "" if (vocabulary, tag) in uncalibrated else "yes",
+        )
+        for vocabulary, tag, count, roc, pr in measured[default.name]["tags"]
+    ]
+    return _table(("vocabulary", "tag", "clips", "ROC AUC", "PR AUC", "calibrated"), rows)
+
+
+def _reliability(files: list[ModelFile], measured: dict[str, Any]) -> str:
     return _table(
-        ("model", *GROUPS),
+        ("score", "pairs of clip and tag", "mean score", "share that has the tag", "95 % interval"),
         [
             (
-                entry.metadata.name,
-                *(f"{entry.metadata.scores['int8']['test'].get(group, np.nan):.4f}" for group in GROUPS),
+                f"{low:.1f} to {low + 0.1:.1f}",
+                str(pairs),
+                f"{mean:.2f}",
+                f"{share:.2f}",
+                f"{a:.2f} to {b:.2f}",
             )
-            for entry in entries
+            for low, pairs, mean, share, a, b in measured[_default(files).name]["reliability"]
         ],
     )
 
 
-def _robustness(entries: list[Entry], measured: dict[str, Any]) -> str:
+def _robustness(files: list[ModelFile], measured: dict[str, Any]) -> str:
     conditions = ("as it is", *CONDITIONS)
     rows = []
-    for entry in entries:
-        found = measured[entry.metadata.name]["robustness"]
-        rows.append((entry.metadata.name, *(f"{found[c]['roc_auc']:.3f}" for c in conditions)))
+    for file in files:
+        found = measured[file.name]["robustness"]
+        rows.append((file.name, *(f"{found[c]['roc_auc']:.3f}" for c in conditions)))
     return _table(("model", *conditions), rows)
 
 
-def _sounds(entries: list[Entry], measured: dict[str, Any]) -> str:
-    found = {entry.metadata.name: measured[entry.metadata.name]["sounds"] for entry in entries}
+def _sounds(files: list[ModelFile], measured: dict[str, Any]) -> str:
+    found = {file.name: measured[file.name]["sounds"] for file in files}
     sounds = list(dict.fromkeys(sound for said in found.values() for sound in said))
     rows = [
         (
@@ -126,32 +153,59 @@ def _sounds(entries: list[Entry], measured: dict[str, Any]) -> str:
     return _table(("model", *sounds), rows)
 
 
-def _reliability(entries: list[Entry], measured: dict[str, Any]) -> str:
-    default = next((e.metadata for e in entries if e.metadata.name == DEFAULT.name), entries[0].metadata)
-    return _table(
-        ("score", "pairs of clip and tag", "share that has the tag", "mean label"),
-        [
-            (f"{low:.1f} to {low + 0.1:.1f}", str(pairs), f"{share:.2f}", f"{label:.2f}")
-            for low, pairs, share, label in default.reliability
-        ],
-    )
-
-
-def _training(entries: list[Entry], measured: dict[str, Any]) -> str:
+def _training(files: list[ModelFile], measured: dict[str, Any]) -> str:
     rows = []
-    for entry in entries:
-        training = entry.metadata.training
+    for file in files:
+        training = file.metadata.training
         recipe = training["recipe"]
         rows.append(
             (
-                *(entry.metadata.name, recipe["start"] or "", str(recipe["epochs"])),
-                ", ".join(f"{speed:g}" for speed in recipe.get("speeds", (1,))),
-                *(f"{training['seconds']:.0f}", training["device"], entry.metadata.commit),
+                *(file.name, recipe["labels"], recipe["start"] or "", str(recipe["epochs"])),
+                *(f"{recipe['rate']:g}", ", ".join(f"{speed:g}" for speed in recipe.get("speeds", (1,)))),
+                *(str(training["clips"]["train"]), f"{training['seconds']:.0f}"),
+                *(training["device"], file.metadata.commit),
             )
         )
-    missing = [name for name in FAMILY if name not in {*ROOTS, *(entry.metadata.name for entry in entries)}]
-    table = _table(("model", "starts from", "epochs", "speeds", "seconds", "on", "at commit"), rows)
+    there = {*PRETRAINING, *(file.name for file in files)}
+    missing = [name for name in BUNDLED if name not in there]
+    heading = (
+        "model",
+        "labels",
+        "starts from",
+        "epochs",
+        "rate",
+        "speeds",
+        "clips",
+        "seconds",
+        "on",
+        "at commit",
+    )
+    table = _table(heading, rows)
     return table + (f"\n\nNot trained yet: {', '.join(missing)}." if missing else "")
+
+
+def _of(metrics: dict[str, Any], vocabulary: str) -> dict[str, float]:
+    """The metrics of a vocabulary, which stand alone where there is no other."""
+    found: dict[str, float] = metrics.get(vocabulary, metrics)
+    return found
+
+
+def _with_interval(found: dict[str, float], ends: dict[str, list[float]], metric: str) -> str:
+    if metric not in found:
+        return ""
+    low, high = (_number(end, metric) for end in ends[metric])
+    return f"{_number(found[metric], metric)} ({low} to {high})"
+
+
+def _number(value: float | None, metric: str) -> str:
+    if value is None:
+        return ""
+    return f"{value:.3f}" if metric in ("roc_auc", "pr_auc") else f"{value:.2f}"
+
+
+def _default(files: list[ModelFile]) -> ModelFile:
+    """The model that autotag uses unless told otherwise, or the first one."""
+    return next((file for file in files if file.name == DEFAULT.name), files[0])
 
 
 def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -159,12 +213,16 @@ def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-TABLES: dict[str, Callable[[list[Entry], dict[str, Any]], str]] = {
+TABLES: dict[str, Callable[[list[ModelFile], dict[str, Any]], str]] = {
     "scores": _scores,
-    "groups": _groups,
+    "validation": _validation,
+    "cost": _cost,
+    "kinds": _kinds,
+    "sources": _sources,
+    "tags": _tags,
+    "reliability": _reliability,
     "robustness": _robustness,
     "sounds": _sounds,
-    "reliability": _reliability,
     "training": _training,
 }
 """What `card.md` names in braces."""

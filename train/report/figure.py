@@ -3,18 +3,18 @@
 from itertools import product
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
 
 from autotag.config import RATES, RESOLUTIONS, Config
+from train.fit.run import RunResult
 from train.networks import cost
 
 METRICS = {"roc_auc": "ROC AUC", "pr_auc": "PR AUC"}
 
-Results = dict[Config, list[dict[str, Any]]]
-"""What came of the runs of each configuration (`result.json`, see `train.fit.run`)."""
+Results = dict[Config, list[RunResult]]
+"""What came of the runs of each configuration."""
 
 SCALES = {"db": ("#0072b2", "o", -0.12), "log": ("#d55e00", "s", 0.12)}
 """Colour, marker and shift of each log type."""
@@ -63,6 +63,6 @@ def figure_1(results: Results, path: Path) -> None:
         figure.savefig(path, dpi=100, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
-def percent(runs: list[dict[str, Any]], metric: str) -> list[float]:
-    """The test scores of some runs."""
-    return [100 * run["scores"]["test"][metric] for run in runs]
+def percent(runs: list[RunResult], metric: str) -> list[float]:
+    """A metric of some runs on the test split."""
+    return [100 * run.metrics["test"][metric] for run in runs]

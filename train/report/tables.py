@@ -15,8 +15,8 @@ from scipy.stats import ttest_ind
 
 from autotag.config import GRID, RESOLUTIONS, Config
 from train.errors import RunError
-from train.fit.loop import RECIPES
-from train.fit.run import all_results, write
+from train.fit.recipe import RECIPES
+from train.fit.run import RunResult, all_results, write
 from train.networks import cost
 from train.report.figure import METRICS, Results, figure_1, percent
 from train.report.published import LISTED, NAMES, SCORES, USED, Published
@@ -41,18 +41,16 @@ def report(works: list[Path], out: Path) -> Path:
 
 def collect(works: list[Path]) -> dict[str, Results]:
     """The complete runs under some folders: by kind of data set, by configuration in the grid's order."""
-    found: dict[str, defaultdict[Config, list[dict[str, Any]]]] = {}
-    seen: dict[str, tuple[object, Path]] = {}
+    found: dict[str, defaultdict[Config, list[RunResult]]] = {}
+    seen: dict[str, tuple[RunResult, Path]] = {}
     for run, outcome in (item for work in works for item in all_results(work).items()):
-        kind = outcome["dataset"]["kind"]
-        study = (outcome["dataset"], outcome["clips"], _recipe(outcome))
-        other, where = seen.setdefault(kind, (study, run))
-        if other != study:
+        other, where = seen.setdefault(outcome.kind, (outcome, run))
+        if other.study != outcome.study:
             raise RunError(
-                f"{where} and {run} differ in data set or recipe: a report is on one of each, so give them "
-                "--work folders of their own"
+                f"{where} and {run} differ in data set or recipe, where a report is on one of each. "
+                "Give them --work folders of their own."
             )
-        found.setdefault(kind, defaultdict(list))[Config.parse(outcome["config"])].append(outcome)
+        found.setdefault(outcome.kind, defaultdict(list))[outcome.config].append(outcome)
     return {kind: {config: runs[config] for config in GRID if config in runs} for kind, runs in found.items()}
 
 
@@ -83,55 +81,47 @@ def _lines(studies: dict[str, Results]) -> Iterator[str]:
             yield from lines(results)
 
 
-def _title(run: dict[str, Any]) -> str:
+def _title(run: RunResult) -> str:
     """Which data it is, and that it is not what it looks like, or not all of it."""
-    kind = run["dataset"]["kind"]
-    clips = " / ".join(f"{run['clips'][split]:,}" for split in ("train", "valid", "test"))
-    if run["clips"] == USED[kind]:
-        return f"The study on {NAMES[kind]}"
-    if run["listed"] == LISTED[kind]:
-        return f"A part of {NAMES[kind]}: the study on {clips} clips"
-    return f"Not {NAMES[kind]}: the study on `{run['dataset']['name']}`, {clips} clips"
+    clips = " / ".join(f"{run.clips[split]:,}" for split in ("train", "valid", "test"))
+    if run.clips == USED[run.kind]:
+        return f"The study on {NAMES[run.kind]}"
+    if run.listed == LISTED[run.kind]:
+        return f"A part of {NAMES[run.kind]}: the study on {clips} clips"
+    return f"Not {NAMES[run.kind]}: the study on `{run.dataset}`, {clips} clips"
 
 
 def _about(results: Results) -> Iterator[str]:
     first = _first(results)
-    kind = first["dataset"]["kind"]
     runs = [run for group in results.values() for run in group]
-    if first["clips"] != USED[kind]:
+    if first.clips != USED[first.kind]:
         yield (
-            f"**The study used other clips, of {NAMES[kind]}: {_words(USED[kind])}. "
+            f"**The study used other clips, of {NAMES[first.kind]}: {_words(USED[first.kind])}. "
             "The differences to the published ones say nothing of a reproduction.**"
         )
         yield ""
-    whose = (
-        "the study's"
-        if _recipe(first) == _recipe({"recipe": RECIPES["study"].as_dict()})
-        else "not the study's"
-    )
-    yield f"- Clips: {_words(first['clips'])}; listed: {_words(first['listed'])}."
+    recipe = replace(first.recipe, seed=0)
+    whose = "the study's" if recipe == RECIPES["study"] else "not the study's"
+    chosen = {name: value for name, value in recipe.to_dict().items() if name != "seed"}
+    yield f"- Clips: {_words(first.clips)}; listed: {_words(first.listed)}."
     yield f"- {len(runs)} runs of {len(results)} of {len(GRID)} configurations."
-    yield f"- Recipe ({whose}): {_words(_recipe(first))}."
+    yield f"- Recipe ({whose}): {_words(chosen)}."
     yield (
         "- Scores are those of the test split, in percent, at the epoch with the lowest validation loss; "
         "± is the standard deviation over runs."
     )
-    for split, tags in first["undefined"].items():
+    for split, tags in first.undefined.items():
         if tags:
             yield (
-                f"- In the {split} split {len(tags)} tags have no AUC, because all clips have them or none, "
-                f"and the mean is over the others: {', '.join(tags)}."
+                f"- In the {split} split {len(tags)} tags have no AUC, because too few clips have them, or "
+                f"all, and the mean is over the others: {', '.join(tags)}."
             )
-    yield f"- Device: {'; '.join(sorted({run['device'] for run in runs}))}."
-    yield f"- Code: {', '.join(sorted({run['commit'] for run in runs}))}."
+    yield f"- Device: {'; '.join(sorted({run.device for run in runs}))}."
+    yield f"- Code: {', '.join(sorted({run.commit for run in runs}))}."
 
 
-def _first(results: Results) -> dict[str, Any]:
+def _first(results: Results) -> RunResult:
     return next(iter(results.values()))[0]
-
-
-def _recipe(run: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in run["recipe"].items() if key != "seed"}
 
 
 def _scores(results: Results, arch: str, kind: str) -> Iterator[str]:
@@ -195,14 +185,14 @@ def _costs(results: Results) -> Iterator[str]:
     yield from _table("configuration", *columns)
     for config, runs in results.items():
         rate = median(_gmac_per_second(run) for run in runs)
-        peaks = [run["peak_gmac_per_second"] for run in runs if "peak_gmac_per_second" in run]
+        peaks = [run.peak_gmac_per_second for run in runs if run.peak_gmac_per_second]
         yield _row(
             config.name,
-            f"{runs[0]['gmac']:.3f}",
-            f"{runs[0]['parameters']:,}",
-            f"{runs[0]['bytes_per_clip']:,}",
-            f"{mean(run['seconds'] for run in runs):,.0f}",
-            f"{median(run['clips_per_second'] for run in runs):.1f}",
+            f"{runs[0].gmac:.3f}",
+            f"{runs[0].parameters:,}",
+            f"{runs[0].bytes_per_clip:,}",
+            f"{mean(run.seconds for run in runs):,.0f}",
+            f"{median(run.clips_per_second for run in runs):.1f}",
             f"{rate:.0f}",
             f"{100 * rate / median(peaks):.0f} %" if peaks else "",
         )
@@ -255,8 +245,8 @@ def _pairs(results: Results, **change: tuple[int, int]) -> list[tuple[Config, Co
     ]
 
 
-def _gmac_per_second(run: dict[str, Any]) -> float:
-    return float(PASSES * run["gmac"] * run["clips_per_second"])
+def _gmac_per_second(run: RunResult) -> float:
+    return PASSES * run.gmac * run.clips_per_second
 
 
 def _spread(values: list[float]) -> str:

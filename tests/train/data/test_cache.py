@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,8 @@ from tests.train.conftest import children
 from train.data import read
 from train.data.cache import _compute, bytes_per_clip, mel_power, prepare
 from train.errors import DataError
-from train.fit.loop import Clips, network_input
+from train.fit.clips import Clips
+from train.fit.inputs import network_input
 
 
 @pytest.mark.parametrize("config", [Config(hop=3), Config(log="log"), Config(sr=16000, mels=96, hop=1)])
@@ -221,18 +223,18 @@ def test_what_may_go_well_another_time_is_tried_again(data: Path, tmp_path: Path
     path.unlink()
     path.mkdir()  # which nobody can read as a file, for whatever reason
     for _ in range(2):
-        with pytest.raises(DataError, match=r"1 clips cannot be read now: start again .*clip-1\.mp3"):
+        with pytest.raises(DataError, match=r"1 clips cannot be read now: .*clip-1\.mp3"):
             mel_power(there, Config(), tmp_path)
     path.rmdir()
     shutil.copy(data / "1" / "clip-1.mp3", path)
     assert mel_power(there, Config(), tmp_path)[1].all()
 
 
-def crash_on_two(job: tuple[int, Path]) -> tuple[bytes, str]:
+def crash_on_two(job: tuple[int, Path], *how: Any) -> tuple[bytes, str]:
     """What a decoder that crashes on two files looks like from outside."""
     if job[0] in (5, 17):
         os._exit(139)
-    return _compute(job)
+    return _compute(job, *how)
 
 
 def test_a_clip_that_crashes_the_decoder_is_found(
@@ -253,8 +255,9 @@ def test_a_clip_that_crashes_the_decoder_is_found(
 def test_training_reads_the_cache_from_other_processes(data: Path, tmp_path: Path) -> None:
     dataset = read(data, "soft")
     power, _ = mel_power(dataset, Config(), tmp_path)
-    clips = Clips([power], [np.arange(3, 9)], 10, [dataset.target[3:9]])
+    clips = Clips([power], [np.arange(3, 9)], 10, [dataset.target[3:9]], [np.zeros((6, 2), np.float32)])
     assert len(pickle.dumps(clips)) < 20_000, "the map itself does not travel"
-    mel, target = pickle.loads(pickle.dumps(clips)).__getitems__([5, 0])
+    mel, target, hint = pickle.loads(pickle.dumps(clips)).__getitems__([5, 0])
     np.testing.assert_array_equal(mel, power[[8, 3]][:, :, ::10])
     np.testing.assert_array_equal(target, dataset.target[[8, 3]])
+    assert hint.shape == (2, 2)

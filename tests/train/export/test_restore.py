@@ -7,10 +7,11 @@ import torch
 from torch import nn
 
 from autotag.config import Config
-from train.export.publish import quantize, to_onnx
+from train.export.quantise import quantise
 from train.export.restore import restore
+from train.export.to_onnx import to_onnx
 from train.networks import build
-from train.networks.low_rank import factorise
+from train.networks.network import Network
 
 
 def seen(config: Config) -> torch.Tensor:
@@ -18,7 +19,7 @@ def seen(config: Config) -> torch.Tensor:
     return torch.randn(32, 1, config.mels, config.frames, generator=generator)
 
 
-def trained(config: Config) -> nn.Module:
+def trained(config: Config) -> Network:
     """One whose batch norms are not those of a new network."""
     torch.manual_seed(0)
     network = build(config)
@@ -62,8 +63,8 @@ def test_so_does_the_one_that_is_small(tmp_path: Path) -> None:
     config = Config(hop=10)
     network = trained(config)
     path = tmp_path / "model.onnx"
-    to_onnx(factorise(network, seen(config)), config, path)  # type: ignore[arg-type]
-    quantize(path, path, seen(config)[:, 0].numpy())
+    to_onnx(network.shrunk(seen(config)), config, path)
+    quantise(path, path, seen(config)[:, 0].numpy())
     found = restore(path, config, seen(config))
     wanted = logits(network, config)
     assert float((logits(found, config) - wanted).norm() / wanted.norm()) < 0.1

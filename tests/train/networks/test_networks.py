@@ -1,13 +1,15 @@
 """Both architectures in all their resolutions: the maps, the cost, and what each does its own way."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 
 from autotag.config import GRID, Config
-from train.networks import cost
+from train.networks import cost, vgg
 from train.networks.musicnn import MUSICNN, pool_early, silence_dead
-from train.networks.vgg import VGG
+from train.networks.vgg import VGG, window
 
 CONFIGS = [config for config in GRID if config.arch == "vgg"]
 
@@ -39,6 +41,49 @@ def test_the_map_after_block_4_is_one_by_one_and_the_cost_is_the_study_s(config:
     assert macs == pytest.approx(full / config.hop, rel=0.05)
 
 
+NARROW = (4, 6, 8, 12)
+"""Filters of blocks that pool as the full network's do, at a thousandth of the work."""
+
+
+@pytest.mark.parametrize("config", [c for c in CONFIGS if c.log == "db"], ids=lambda config: config.name)
+def test_a_whole_segment_counts(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first and the last frame and band change the embedding, and the maps are the study's."""
+    monkeypatch.setattr(vgg, "FILTERS", NARROW)
+    torch.manual_seed(0)
+    network = VGG(config, 5, whole=True).eval()
+    mel = torch.randn(4, 1, config.mels, config.frames)
+    with torch.no_grad():
+        before = network(mel)[1]
+        assert before.shape == (4, NARROW[-1])
+        for edge in (mel[:, :, :, :1], mel[:, :, :, -1:], mel[:, :, :1], mel[:, :, -1:]):
+            edge += 50
+            assert not torch.equal(network(mel)[1], before)
+            edge -= 50
+
+
+def test_the_study_s_pooling_leaves_the_end_of_most_segments_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vgg, "FILTERS", NARROW)
+    unheard = 0
+    for config in CONFIGS:
+        network = VGG(config, 5).eval()
+        mel = torch.randn(1, 1, config.mels, config.frames)
+        with torch.no_grad():
+            before = network(mel)[1]
+            mel[:, :, :, -1:] += 50
+            unheard += torch.equal(network(mel)[1], before)
+    assert unheard > len(CONFIGS) / 2
+
+
+@pytest.mark.parametrize("size", range(1, 60))
+def test_windows_cover_everything_in_as_many_steps_as_floor_pooling(size: int) -> None:
+    for pool in range(1, size + 1):
+        length, stride = window(size, pool)
+        count = 1 + (size - length) // stride
+        assert count == size // pool
+        assert (count - 1) * stride + length == size
+        assert stride <= length
+
+
 def test_every_known_cost_was_compared() -> None:
     assert set(GMAC) <= {config.name.removeprefix("vgg-").rsplit("-", 1)[0] for config in CONFIGS}
 
@@ -67,7 +112,8 @@ def test_pooling_before_the_batch_norm_is_pooling_after_it() -> None:
         network(mel)
         expected = network.eval()(mel)[0]
         seen: list[int] = []
-        early = pool_early(network)
+        early = copy.deepcopy(network)
+        pool_early(early)
         for layer in early.timbre:
             layer.get_submodule("2").register_forward_hook(lambda *call: seen.append(call[2].shape[2]))
         torch.testing.assert_close(early(mel)[0], expected)
@@ -85,14 +131,13 @@ def test_a_filter_that_was_dead_in_training_stays_silent() -> None:
         bias = convolution.get_parameter("bias")
         bias[3] = -100.0
         norm.get_buffer("running_mean")[3] = norm.get_buffer("running_var")[3] = 0.0
-        quiet = silence_dead(network.eval())
+        quiet = copy.deepcopy(network.eval())
+        silence_dead(quiet)
         torch.testing.assert_close(quiet(mel)[0], network(mel)[0])
-        bias[3] = 100.0
+        bias[3] = quiet.first.get_parameter("1.bias")[3] = 100.0
         loud = network.first(torch.randn(1, 1024, 20))
         assert loud[0, 3].max() > 1e4
-        assert (
-            silence_dead(network).first(torch.randn(1, 1024, 20))[0, 3] == norm.get_parameter("bias")[3]
-        ).all()
+        assert (quiet.first(torch.randn(1, 1024, 20))[0, 3] == norm.get_parameter("bias")[3]).all()
 
 
 @pytest.mark.parametrize(
