@@ -25,7 +25,7 @@ from train.fit.clips import training_clips
 from train.fit.loop import fit
 from train.fit.recipe import RECIPES
 from train.fit.run import best
-from train.fit.teachers import HEARD, PATCHES, label, labelled_segments, segment_labels
+from train.fit.teachers import PATCHES, TEACHER_INPUT, label, labelled_segments, segment_labels
 from train.networks import build
 
 
@@ -52,7 +52,7 @@ def test_segments_get_the_mean_of_the_teachers(data: Path, cache: Path, tmp_path
     teachers = [teacher(tmp_path / "a.onnx", 0.1), teacher(tmp_path / "b.onnx", 0.3)]
     label(dataset, teachers, cache)
     labels = segment_labels(dataset, cache)
-    power, _ = mel_power(dataset, HEARD, cache)
+    power, _ = mel_power(dataset, TEACHER_INPUT, cache)
     rows = np.flatnonzero(dataset.split == "train")
     assert labels.shape == (24, PATCHES, 50)
     assert np.isnan(labels[dataset.split != "train"]).all()
@@ -209,6 +209,21 @@ def test_labels_of_segments_have_to_be_made_first(data: Path, tmp_path: Path) ->
     wanted = r"no labels of segments .* 'python -m train label --labels soft --speed 1' makes them"
     with pytest.raises(RunError, match=wanted):
         segment_labels(read(data, "soft"), tmp_path)
+
+
+def test_labels_of_two_vocabularies_are_made_one_by_one(data: Path, tmp_path: Path) -> None:
+    one = teacher(tmp_path / "one.onnx", 0.1)
+    both = read(data, "soft-all")
+    with pytest.raises(DataError, match="no teacher knows both vocabularies"):
+        label(both, [one], tmp_path)
+    label(read(data, "soft"), [one], tmp_path)
+    with pytest.raises(RunError, match="'python -m train label --labels soft-msd --speed 1' makes them"):
+        segment_labels(both, tmp_path)
+    label(read(data, "soft-msd"), [teacher(tmp_path / "other.onnx", 0.2)], tmp_path)
+    labels = segment_labels(both, tmp_path)
+    assert labels.shape == (24, PATCHES, 100)
+    train = labels[both.split == "train"]
+    np.testing.assert_allclose(train[:, :, 50:], 2 * train[:, :, :50], rtol=1e-5)
 
 
 def test_what_a_model_starts_from_comes_before_it() -> None:

@@ -16,13 +16,14 @@ from torch import Tensor, arange, rand
 from autotag.audio.mel import compress
 from autotag.config import SEGMENT_FRAMES, Config
 from autotag.system.cores import usable_cores
+from autotag.system.files import replacing
 from train.console import progress
 from train.data.cache import at_speed, folder_of, mel_power
 from train.data.dataset import Dataset
 from train.errors import DataError, RunError
 
-HEARD = Config("musicnn", 16000, 96, 1, "log")
-"""What the teachers hear."""
+TEACHER_INPUT = Config("musicnn", 16000, 96, 1, "log")
+"""The configuration whose segments the teachers see."""
 
 PATCHES = 10
 """Labelled segments of a clip: evenly spread, so that each begins about where the one before ends."""
@@ -35,35 +36,44 @@ def label(dataset: Dataset, teachers: Sequence[Path], cache: Path) -> Path:
         the file, float32 [clips, patches, tags]; NaN for clips that are not to train on.
 
     Raises:
-        DataError: a file is no such model, or its tags are not as many as the data set's.
+        DataError: a file is no such model, or its tags are not as many as the data set's, or the data set has
+            two vocabularies.
     """
-    power, usable = mel_power(dataset, HEARD, cache)
+    if dataset.vocabulary == "all":
+        raise DataError(
+            f"{dataset.root}: no teacher knows both vocabularies. Label with --labels soft, "
+            "then with soft-msd."
+        )
+    power, usable = mel_power(dataset, TEACHER_INPUT, cache)
     sessions = [_session(teacher, len(dataset.tags)) for teacher in teachers]
     labels = np.full((len(dataset.paths), PATCHES, len(dataset.tags)), np.nan, np.float32)
     for row in progress(dataset.rows("train", usable), "labels of segments"):
-        logmel = compress(power[row], HEARD.log)
-        patches = np.stack([logmel[:, start : start + HEARD.frames].T for start in _starts()])
+        logmel = compress(power[row], TEACHER_INPUT.log)
+        patches = np.stack([logmel[:, start : start + TEACHER_INPUT.frames].T for start in _starts()])
         labels[row] = np.mean([s.run(["probs"], {"logmel": patches})[0] for s in sessions], axis=0)
-    path = _path(dataset, cache)
-    with path.with_suffix(".part").open("wb") as file:
+    path = _path(dataset, dataset.vocabulary, cache)
+    with replacing(path) as part, part.open("wb") as file:
         np.save(file, labels)
-    return path.with_suffix(".part").replace(path)
+    return path
 
 
 def segment_labels(dataset: Dataset, cache: Path) -> NDArray[np.float32]:
-    """What `label` wrote for this data set.
+    """What `label` wrote for this data set, of two vocabularies side by side: [clips, patches, outputs].
 
     Raises:
         RunError: nothing yet.
     """
-    path = _path(dataset, cache)
-    if not path.exists():
-        raise RunError(
-            f"{path}: no labels of segments for {dataset.root}: 'python -m train label "
-            f"--labels {dataset.origin['labels']} --speed {dataset.speed:g}' makes them"
-        )
-    labels: NDArray[np.float32] = np.load(path)
-    return labels
+    found = []
+    for vocabulary in dict.fromkeys(vocabulary for vocabulary, _ in dataset.outputs):
+        path = _path(dataset, vocabulary, cache)
+        if not path.exists():
+            labels = {"mtat": "soft", "msd": "soft-msd"}[vocabulary]
+            raise RunError(
+                f"{path}: no labels of segments for {dataset.root}. 'python -m train label "
+                f"--labels {labels} --speed {dataset.speed:g}' makes them."
+            )
+        found.append(np.load(path))
+    return np.concatenate(found, axis=2)
 
 
 def labelled_segments(power: Tensor, labels: Tensor, config: Config) -> tuple[Tensor, Tensor]:
@@ -93,12 +103,12 @@ def segment_at(power: Tensor, start: Tensor, frames: int) -> Tensor:
 
 
 def _starts() -> NDArray[np.int64]:
-    whole = SEGMENT_FRAMES["vgg", HEARD.sr]
-    return np.linspace(0, whole - HEARD.frames, PATCHES).round().astype(int)
+    whole = SEGMENT_FRAMES["vgg", TEACHER_INPUT.sr]
+    return np.linspace(0, whole - TEACHER_INPUT.frames, PATCHES).round().astype(int)
 
 
-def _path(dataset: Dataset, cache: Path) -> Path:
-    return folder_of(dataset, cache) / f"segments-{dataset.vocabulary}{at_speed(dataset)}.npy"
+def _path(dataset: Dataset, vocabulary: str, cache: Path) -> Path:
+    return folder_of(dataset, cache) / f"segments-{vocabulary}{at_speed(dataset)}.npy"
 
 
 def _session(path: Path, tags: int) -> onnxruntime.InferenceSession:
@@ -110,9 +120,9 @@ def _session(path: Path, tags: int) -> onnxruntime.InferenceSession:
         shapes = {port.name: port.shape[1:] for port in (*session.get_inputs(), *session.get_outputs())}
     except Exception as error:  # onnxruntime's errors share no base class but this
         raise DataError(f"{path}: not an ONNX model that onnxruntime can load: {error}") from error
-    if shapes.get("logmel") != [HEARD.frames, HEARD.mels] or shapes.get("probs") != [tags]:
+    if shapes.get("logmel") != [TEACHER_INPUT.frames, TEACHER_INPUT.mels] or shapes.get("probs") != [tags]:
         raise DataError(
             f"{path}: its inputs and outputs are {shapes}, where a teacher of {tags} tags has "
-            f"'logmel' {[HEARD.frames, HEARD.mels]} and 'probs' {[tags]}"
+            f"'logmel' {[TEACHER_INPUT.frames, TEACHER_INPUT.mels]} and 'probs' {[tags]}"
         )
     return session
