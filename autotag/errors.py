@@ -10,11 +10,7 @@ class ConfigError(AutotagError, ValueError):
 
 
 class AudioError(AutotagError, ValueError):
-    """Base of the errors about one audio file; `kind` names them in results."""
-
-    @property
-    def kind(self) -> str:
-        return type(self).__name__
+    """Base of the errors about one audio file; in results the name of the class says which one it is."""
 
 
 class AudioNotFound(AudioError, FileNotFoundError):
@@ -49,6 +45,10 @@ class TagsUnwritable(AudioError, OSError):
     """The operating system will not let us write the file, or the disk is full."""
 
 
+class NoHome(AutotagError, OSError):
+    """A user has no folder of their own, where autotag would keep a file that nobody named."""
+
+
 class RowsError(AutotagError, ValueError):
     """A file is not the JSON lines of an earlier run."""
 
@@ -75,6 +75,10 @@ class ModelError(AutotagError, ValueError):
 
 class ModelNotFound(AutotagError, LookupError):
     """No model of that name, or at that resolution, is at hand."""
+
+
+class VocabularyNotFound(AutotagError, LookupError):
+    """A model has no output of that vocabulary."""
 
 
 class DeviceNotFound(AutotagError, LookupError):

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Iterator
+from os import PathLike
 from pathlib import Path
-from typing import BinaryIO, Protocol, Self
+from typing import Any, BinaryIO, Protocol, Self
 
 import numpy as np
 import soxr
+from numpy.typing import NDArray
 
 from autotag.audio import ffmpeg
 from autotag.audio.folders import check
@@ -32,6 +34,10 @@ SLOWEST = 1000
 
 
 FORMATS = "WAV, FLAC, MP3, OGG, Opus, AIFF or MPEG-4 audio"
+
+
+AudioInput = str | PathLike[str] | bytes | BinaryIO | tuple[NDArray[Any], int]
+"""A path; the content of an encoded file, or a file object of it; or samples and their rate in Hz."""
 
 
 class Source(Protocol):
@@ -70,26 +76,28 @@ class Audio:
             What comes before is not decoded, unless the file does not say how long it is, or wrongly.
 
     Attributes, complete once the iteration is:
-        seconds: of the file.
-        heard: seconds of the blocks, which is less for an excerpt.
+        duration: seconds of the file.
+        seconds_read: seconds of the blocks, which is less for an excerpt.
         warnings: what a listener should know.
 
     Raises (while iterating):
         AudioNotFound, UnreadableAudio, EmptyAudio, NotAudio, BadSamples, SilentAudio
     """
 
-    def __init__(self, path: str | Path, sr: int, excerpt: float | None = None) -> None:
+    def __init__(
+        self, path: "AudioInput", sr: int, excerpt: float | None = None, *, name: str | None = None
+    ) -> None:
         if excerpt is not None and not 0 < excerpt < math.inf:
             raise ValueError(f"an excerpt of {excerpt} s: use a number of seconds above 0")
-        self.path = Path(path)
+        self.path = Path(path)  # type: ignore[arg-type]
         self.sr = sr
         self.excerpt = excerpt
-        self.seconds = 0.0
-        self.heard = 0.0
+        self.duration = 0.0
+        self.seconds_read = 0.0
         self.warnings: list[str] = []
 
     def __iter__(self) -> Iterator[Array]:
-        self.seconds = self.heard = 0.0
+        self.duration = self.seconds_read = 0.0
         self.warnings = []
         start, stop = (0, None) if self.excerpt is None else self._middle(self.excerpt)
         with _open(self.path) as file:
@@ -106,17 +114,19 @@ class Audio:
             for block in self._read(file, start, stop):
                 self._check(block, start, file.samplerate)
                 mono = block @ average
-                self.heard += len(mono) / file.samplerate
+                self.seconds_read += len(mono) / file.samplerate
                 peak = max(peak, float(mono.max()), -float(mono.min()))
                 yield mono if file.samplerate == self.sr else resampler.resample_chunk(mono)
             if stop is None:
-                self.seconds = self.heard
-            if self.heard * self.sr < FRAME:
-                raise EmptyAudio(f"{self.path}: holds {1000 * self.heard:.1f} ms of sound: nothing to tag")
+                self.duration = self.seconds_read
+            if self.seconds_read * self.sr < FRAME:
+                raise EmptyAudio(
+                    f"{self.path}: holds {1000 * self.seconds_read:.1f} ms of sound: nothing to tag"
+                )
             if peak < SILENCE:
                 raise SilentAudio(
                     f"{self.path}: its channels' average is silence (below -90 dBFS) for all "
-                    f"{self.heard:.1f} s: nothing to tag"
+                    f"{self.seconds_read:.1f} s: nothing to tag"
                 )
             if file.samplerate != self.sr:
                 yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
@@ -137,7 +147,7 @@ class Audio:
                     self._say_what_is_missing(file, total)
         if total <= wanted:
             return 0, None
-        self.seconds = total / file.samplerate
+        self.duration = total / file.samplerate
         return (total - wanted) // 2, (total + wanted) // 2
 
     def _read(self, file: Source, start: int, stop: int | None) -> Iterator[Array]:
@@ -157,7 +167,7 @@ class Audio:
             self._say_what_is_missing(file, read)
         elif read < 0.99 * left:
             self.warnings.append(
-                f"damaged: {self.heard:.1f} of the {left / file.samplerate:.1f} s in the middle "
+                f"damaged: {self.seconds_read:.1f} of the {left / file.samplerate:.1f} s in the middle "
                 "could be decoded"
             )
 
@@ -179,8 +189,8 @@ class Audio:
         loud = np.abs(block).max(axis=1)
         first = int(np.argmax(~(loud <= LOUDEST)))
         raise BadSamples(
-            f"{self.path}: a sample at {self.heard + (start + first) / samplerate:.3f} s is {loud[first]:g}, "
-            "where full scale is 1: write the file again with samples in -1..1"
+            f"{self.path}: a sample at {self.seconds_read + (start + first) / samplerate:.3f} s is "
+            f"{loud[first]:g}, where full scale is 1: write the file again with samples in -1..1"
         )
 
 

@@ -1,0 +1,164 @@
+"""Which tracks sound alike, and which are the same recording."""
+
+import os
+from collections.abc import Iterator
+from os import PathLike
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from autotag.errors import LibraryError
+from autotag.library.database import Library
+from autotag.library.opening import plainly
+from autotag.library.query import Found
+from autotag.library.rows import as_path, stored
+
+if TYPE_CHECKING:
+    from autotag.audio.decode import AudioInput
+
+SAME = 0.97
+"""The cosine that re-encodings of one recording reach: see `benchmarks/copies.py`."""
+
+SAME_DURATION = 0.01
+"""By how much, of the longer one, their durations differ at most."""
+
+
+class Near(NamedTuple):
+    """A track that is near another one."""
+
+    cosine: float
+    path: str
+    duration: float
+    vector: bytes
+
+
+def similar(library: Library, audio: "AudioInput", *, limit: int = 20, copies: bool = False) -> list[Found]:
+    """The tracks whose embeddings have the highest cosine with that of a sound, without the sound itself.
+
+    Args:
+        audio: a path, in the library or not, or any other sound that `Tagger.tag` takes.
+        limit: how many at most; 0 for all.
+        copies: list each copy of a recording; else the first stands for all, which are in `Found.copies`,
+            and copies of the sound are left out. Copies have durations within 1 % and a cosine of at least
+            `SAME`.
+
+    Raises:
+        AudioError: the sound is not in the library and cannot be tagged.
+        LibraryError: the library is of a model that is not installed in that version, or cannot be read.
+    """
+    path, vector = None, None
+    if isinstance(audio, str | PathLike):  # as it is named, or else as a scan names it
+        for path in (os.fspath(audio), os.path.abspath(audio)):  # noqa: PTH100
+            if (vector := library.embedding(path)) is not None:
+                break
+    duration = _duration(library, path) if vector is not None else None
+    if vector is None:
+        vector, duration = _heard(library, audio)
+    found: list[tuple[Near, list[str]]] = []
+    for near in _nearest(library, vector):
+        if near.path == path:
+            continue
+        if not copies:
+            if duration is not None and _is_copy(near.cosine, near.duration, duration):
+                continue
+            first = next((each for each, _ in found if _are_copies(each, near)), None)
+            if first is not None:
+                next(others for each, others in found if each is first).append(near.path)
+                continue
+        if limit and len(found) >= limit:
+            break
+        found.append((near, []))
+    return [Found(near.path, near.duration, min(1.0, near.cosine), (), tuple(also)) for near, also in found]
+
+
+def duplicates(library: Library) -> list[list[str]]:
+    """Paths of the tracks that are the same recording, in each list in the order of the library."""
+    import numpy as np
+
+    from autotag.library.vectors import cosines
+
+    rows = library.query(
+        "SELECT id, path, duration, embedding FROM embeddings JOIN tracks ON id = track ORDER BY duration, id"
+    )
+    with plainly(library.path, "read"):
+        durations = np.array([float(row[2] or 0) for row in rows])
+        groups: dict[int, list[int]] = {}
+        leader = list(range(len(rows)))
+        packed = b"".join(bytes(row[3]) for row in rows)
+        for number in range(len(rows)):
+            end = int(np.searchsorted(durations, durations[number] / (1 - SAME_DURATION), side="right"))
+            if end <= number + 1:
+                continue
+            size = len(rows[number][3])
+            block = cosines(packed[(number + 1) * size : end * size], rows[number][3])
+            for other in np.flatnonzero(block >= SAME):
+                _join(leader, number, number + 1 + int(other))
+        for number in range(len(rows)):
+            groups.setdefault(_leader(leader, number), []).append(number)
+        found = [sorted(group, key=lambda n: rows[n][0]) for group in groups.values() if len(group) > 1]
+        return sorted([as_path(rows[number][1]) for number in group] for group in found)
+
+
+def _nearest(library: Library, vector: bytes) -> Iterator[Near]:
+    """All tracks, the nearest first."""
+    import numpy as np
+
+    from autotag.library.vectors import cosines
+
+    ids: list[int] = []
+    parts = [np.zeros(0, np.float32)]
+    for rows in library.batches("SELECT track, embedding FROM embeddings"):
+        with plainly(library.path, "read"):
+            ids += (track for track, _ in rows)
+            parts.append(cosines(b"".join(each for _, each in rows), vector))
+    cosine = np.concatenate(parts)
+    sql = "SELECT path, duration, embedding FROM tracks JOIN embeddings ON track = id WHERE id = ?"
+    for number in np.argsort(-cosine, kind="stable").tolist():
+        for path, duration, each in library.query(sql, ids[number]):
+            with plainly(library.path, "read"):
+                near = Near(float(cosine[number]), as_path(path), float(duration or 0), each)
+            yield near
+
+
+def _are_copies(one: Near, other: Near) -> bool:
+    from autotag.library.vectors import cosines
+
+    if not _is_copy(1.0, one.duration, other.duration):
+        return False
+    return _is_copy(float(cosines(one.vector, other.vector)[0]), one.duration, other.duration)
+
+
+def _is_copy(cosine: float, one: float, other: float) -> bool:
+    return cosine >= SAME and abs(one - other) <= SAME_DURATION * max(one, other)
+
+
+def _duration(library: Library, path: str | None) -> float | None:
+    found = library.query("SELECT duration FROM tracks WHERE path = ?", stored(path or ""))
+    with plainly(library.path, "read"):
+        return next((float(duration) for (duration,) in found if duration is not None), None)
+
+
+def _heard(library: Library, audio: Any) -> tuple[bytes, float]:
+    """Compact embedding and duration of a sound that is not in the library, by the library's model."""
+    from autotag.library.vectors import compact
+    from autotag.models.registry import find
+    from autotag.tagger import Tagger
+
+    model = find(library.model)
+    if model.sha256 != library.sha256:
+        raise LibraryError(
+            f"{library.path}: made with another version of {library.model} than is installed, whose "
+            "embeddings do not compare. Run 'autotag scan' with --force, or name a file in the library."
+        )
+    scores = Tagger(library.model).scores(audio, library.excerpt)
+    return compact(scores.embedding()), scores.duration
+
+
+def _leader(leader: list[int], number: int) -> int:
+    while leader[number] != number:
+        leader[number] = leader[leader[number]]
+        number = leader[number]
+    return number
+
+
+def _join(leader: list[int], one: int, other: int) -> None:
+    first, second = sorted((_leader(leader, one), _leader(leader, other)))
+    leader[second] = first
