@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeGuard
 
 from autotag.system.text import as_unicode
 
@@ -44,6 +44,9 @@ FIELDS: dict[str, type] = {
     "error_message": str,
 }
 """The columns of a flat row and what they hold; `tags` are objects of tag and score, `warnings` texts."""
+
+LONGEST = 200
+"""Characters of the name of a tag, a model or an error."""
 
 STEPS = ("decode", "mel", "model")
 """What milliseconds are of."""
@@ -202,12 +205,22 @@ def path_bytes(path: str) -> str:
 
 def _path(values: Mapping[str, Any]) -> str | None:
     """The path of a row: by its bytes where it is not UTF-8."""
-    if "path_bytes" not in values:
-        return values.get("path")
+    if "path_bytes" in values:
+        try:
+            path = os.fsdecode(base64.b64decode(values["path_bytes"], validate=True))
+        except (binascii.Error, ValueError) as error:
+            raise ValueError(f"its 'path_bytes' is {values['path_bytes']!r:.40}") from error
+    elif "path" in values:
+        path = values["path"]
+    else:
+        return None
     try:
-        return os.fsdecode(base64.b64decode(values["path_bytes"], validate=True))
-    except binascii.Error as error:
-        raise ValueError(f"its 'path_bytes' is {values['path_bytes']!r:.40}") from error
+        possible = path and b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
+        raise ValueError(f"its 'path' is {path!a:.40}, which no file can have")
+    return str(path)
 
 
 def _checked(name: str, kind: type, value: Any) -> Any:
@@ -217,6 +230,8 @@ def _checked(name: str, kind: type, value: Any) -> Any:
         good = math.isfinite(value) and value >= 0
     if good and kind is int:
         good = -(1 << 63) <= value < 1 << 63 and (name == "modified" or value >= 0)
+    if name in ("model", "error_kind"):
+        good = _is_name(value)
     if not good:
         raise ValueError(f"its {name!r} is {value!r:.40}")
     return value
@@ -225,9 +240,19 @@ def _checked(name: str, kind: type, value: Any) -> Any:
 def _tag(item: Any) -> Tag:
     if isinstance(item, Mapping):
         tag, score = item.get("tag"), item.get("score")
-        if isinstance(tag, str) and isinstance(score, float | int) and 0 <= score <= 1:
+        if (
+            _is_name(tag)
+            and isinstance(score, float | int)
+            and not isinstance(score, bool)
+            and 0 <= score <= 1
+        ):
             return Tag(tag, float(score))
     raise ValueError(f"one of its 'tags' is {item!r:.60}")
+
+
+def _is_name(text: Any) -> TypeGuard[str]:
+    """Whether a value can be the name of a tag, a model or an error: short, and on one line."""
+    return isinstance(text, str) and bool(text.strip()) and text.isprintable() and len(text) <= LONGEST
 
 
 def _needed(values: Mapping[str, Any], name: str) -> Any:

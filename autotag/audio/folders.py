@@ -45,9 +45,10 @@ def audio_files(
     audio stands for itself, so that tagging it can say so.
 
     Args:
-        include, exclude: globs of what is wanted and what is not, for a file's name, its path below the folder
-            that was given, and its path as typed; the case of the name's ending does not matter. A pattern
-            that is such a name as it stands matches that name. A folder that is excluded is not entered.
+        include, exclude: globs of what is wanted and what is not, for a file's name, its path below the
+            folder that was given, and its path as typed; the case of the name's ending does not matter. A
+            pattern that is such a name as it stands matches that name. A folder that is excluded is not
+            entered.
         shard: (i, n) for the i-th of n parts. Where a file belongs depends on its path alone, below the
             folder that was given: not on other files, nor on where the folder is mounted.
         hidden: take hidden names and `JUNK` in folders too.
@@ -55,10 +56,8 @@ def audio_files(
     """
     walk = Walk(Patterns(include), Patterns(exclude), hidden)
     for path in map(as_spelled, paths):
-        if os.path.isdir(path):  # noqa: PTH112 Path.is_dir raises where a name is too long
-            found = walk.folder(path)
-        else:
-            found = walk.file(path)
+        is_folder = os.path.isdir(path)  # noqa: PTH112 Path.is_dir raises where a name is too long
+        found = walk.folder(path) if is_folder else walk.file(path)
         for file, name in found:
             if in_shard(name, shard):
                 yield Path(file)
@@ -76,7 +75,7 @@ def check(path: Path) -> os.stat_result:
         status = path.stat()
     except (FileNotFoundError, NotADirectoryError) as error:
         if path.is_symlink():
-            where = os.readlink(path)
+            where = path.readlink()
             raise AudioNotFound(
                 f"{path}: a link to {where}, which is not there. Is its disk mounted?"
             ) from error
@@ -96,7 +95,7 @@ def as_spelled(path: Path) -> Path:
     """The path as its file system spells it, if it is there with its letters composed or decomposed."""
     if not os.path.lexists(path):
         for form in ("NFC", "NFD"):
-            other = normalize(form, str(path))  # type: ignore[arg-type]
+            other = normalize(form, str(path))
             if other != str(path) and os.path.lexists(other):
                 return Path(other)
     return path
@@ -121,12 +120,12 @@ class Walk:
         """A file that is named, with its path."""
         name = str(path)
         place = os.path.dirname(name) or "."  # noqa: PTH120 on Path it is slower
-        if self._is_wanted(name, name) and self._is_new(_identity(place), os.path.basename(name)):  # noqa: PTH119
+        if self._is_wanted(name, name) and self._is_new(folder_identity(place), os.path.basename(name)):  # noqa: PTH119
             yield name, name
 
     def folder(self, folder: Path) -> Iterator[tuple[str, str]]:
         """Path and path below the folder of its audio, or the folder itself if there is none."""
-        identity = _identity(folder)
+        identity = folder_identity(folder)
         if identity in self._folders or self.exclude.match(folder.name, str(folder)):
             return
         filtered = False
@@ -143,7 +142,7 @@ class Walk:
     def _below(self, folder: str) -> Iterator[tuple[str, str, bool]]:
         """Path, path below the folder, and whether it is wanted, of all audio names."""
         above = len(os.path.join(folder, ""))  # noqa: PTH118 Path drops the separator
-        tops, entered = [folder], {_identity(folder)}
+        tops, entered = [folder], {folder_identity(folder)}
         for top in tops:  # which grows on the way
             unreadable: list[str] = []
             for root, identity, folders, names in _walk(top, unreadable):
@@ -166,12 +165,9 @@ class Walk:
                 for name in sorted(names):
                     if not name.lower().endswith(SUFFIXES) or (is_hidden(name) and not self.hidden):
                         continue
-                    if self._is_new(identity, name):
-                        yield (
-                            paths[name],
-                            paths[name][above:],
-                            self._is_wanted(paths[name][above:], paths[name]),
-                        )
+                    path = paths[name]
+                    new = self._is_new(identity, name)
+                    yield path, path[above:], new and self._is_wanted(path[above:], path)
             # A folder that cannot be read stands for itself too.
             yield from ((path, path[above:], True) for path in unreadable)
 
@@ -195,7 +191,8 @@ def _walk(top: str, unreadable: list[str]) -> Iterator[tuple[str, object, list[s
     waiting = [top]
     while waiting:
         root = waiting.pop()
-        folders, names = [], []
+        folders: list[str] = []
+        names: list[str] = []
         try:
             with os.scandir(root) as entries:
                 for entry in entries:
@@ -203,7 +200,7 @@ def _walk(top: str, unreadable: list[str]) -> Iterator[tuple[str, object, list[s
         except OSError:
             unreadable.append(root)
             continue
-        yield root, _identity(root), folders, names
+        yield root, folder_identity(root), folders, names
         waiting += [os.path.join(root, name) for name in reversed(folders)]  # noqa: PTH118
 
 
@@ -214,7 +211,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _identity(folder: str | Path) -> object:
+def folder_identity(folder: str | Path) -> object:
     """What is the same for all spellings of a folder, links among them."""
     try:
         status = os.stat(folder)  # noqa: PTH116

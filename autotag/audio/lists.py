@@ -18,8 +18,8 @@ BOMS = (
 def listed(data: bytes, folder: Path | None = None) -> list[Path]:
     """The paths of a list, one a line, or between NUL bytes where it holds any.
 
-    Unicode by its byte order mark, and UTF-16 without one, are read as such. In a playlist (M3U, PLS) lines of
-    comments are left out, and names are relative to the folder of the list.
+    Unicode by its byte order mark, and UTF-16 without one, are read as such. In a playlist (M3U, PLS) lines
+    of comments are left out, and names are relative to the folder of the list.
 
     Args:
         folder: that the list is in; None where it is in none.

@@ -9,7 +9,7 @@ from unicodedata import normalize
 class Patterns:
     """Globs of names and paths, which remember whether they matched anything.
 
-    A pattern without a sign of a glob's, or one that is a name as it stands, matches that name.
+    A pattern that is a name as it stands matches that name; so brackets may be brackets.
     """
 
     def __init__(self, patterns: Sequence[str]) -> None:
@@ -58,11 +58,13 @@ class Patterns:
 
 
 def _is_glob_of(glob: str, text: str) -> bool:
-    return glob == text or fnmatch(text, glob) or fnmatch(_lower_ending(text), _lower_ending(glob))
+    if glob == text or fnmatch(text, glob) or fnmatch(_lower_ending(text), _lower_ending(glob)):
+        return True
+    return "[" in glob and _is_glob_of(glob.replace("[", "\0"), text.replace("[", "\0"))
 
 
 def _plain(text: str) -> str:
-    """A path or pattern with / between its parts, none at its end, and its letters composed as one system does."""
+    """A path or pattern with / between its parts and none at its end, and with its letters composed."""
     text = normalize("NFC", text.replace(os.sep, "/"))
     while text.startswith("./"):
         text = text[2:]

@@ -132,7 +132,7 @@ def scan(
     ] = False,
     jobs: Jobs = None,
 ) -> None:
-    """Update a library from folders: add new files, retag changed ones, follow moved ones, remove deleted ones."""
+    """Update a library from folders: add new files, retag changed ones, follow moved ones, remove deleted ones."""  # noqa: E501
     from autotag.library.scan import scan as update
 
     with run.tracking() as progress:
@@ -168,8 +168,8 @@ def find(
         list[str],
         typer.Argument(
             metavar="TAG|-TAG...",
-            help="Tags to have and, with a minus, not to have. Also 'piano or guitar', 'piano>0.5', path:live, "
-            "'duration>3:00'.",
+            help="Tags to have and, with a minus, not to have. Also 'piano or guitar', 'piano>0.5', "
+            "path:live, 'duration>3:00'.",
         ),
     ],
     minimum: Annotated[

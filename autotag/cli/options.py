@@ -55,7 +55,8 @@ def _shard(text: str) -> tuple[int, int]:
     return int(index), int(count)
 
 
-def _path(text: str) -> Path:
+def local_path(text: str) -> Path:
+    """Parses a path, and refuses an address."""
     if re.match("[A-Za-z][A-Za-z0-9+.-]+://", text):
         raise typer.BadParameter(f"{text}: autotag fetches nothing. Download the file, and name it here.")
     return Path(text)
@@ -188,7 +189,7 @@ Excerpt = Annotated[
 Paths = Annotated[
     list[Path] | None,
     typer.Argument(
-        parser=_path, metavar="FILE|DIR...", readable=False, help="Audio files, or folders of them."
+        parser=local_path, metavar="FILE|DIR...", readable=False, help="Audio files, or folders of them."
     ),
 ]
 Include = Annotated[

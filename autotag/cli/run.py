@@ -18,7 +18,7 @@ from autotag.system.text import printable
 Item = TypeVar("Item")
 Tell = Callable[[int, int, Outcome | None], None]
 
-SOON, EVERY = 5.0, 30.0
+SOON, EVERY = 7.0, 30.0
 """Seconds to the first line of progress, and between two, where stderr is no terminal."""
 
 

@@ -1,6 +1,8 @@
 """The commands that show what the networks see and hear."""
 
+import math
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +20,6 @@ from autotag.cli.chosen import (
     resolution,
     with_options,
 )
-from autotag.cli.options import output
 from autotag.cli.run import Run
 from autotag.config import DEFAULT, Config
 from autotag.errors import AudioError
@@ -36,27 +37,29 @@ NUMBERS = (".json", ".csv", ".npz")
 SOUNDS = (".flac", ".wav", ".mp3", ".ogg")
 
 
-def _one_file(name: str) -> Path:
-    if Path(name).is_dir():
-        raise typer.BadParameter(f"{name} is a folder. Name one audio file.")
-    return Path(name)
+def _one_file(path: Path) -> Path:
+    if path.is_dir():
+        raise typer.BadParameter(f"{path} is a folder. Name one audio file.")
+    return path
 
 
 def _out(*endings: str) -> Any:
     return typer.Option(
         "--out",
         "-o",
-        parser=output(*endings),
+        parser=options.output(*endings),
         metavar="FILE",
         help=f"Write to FILE ({', '.join(endings)}).",
         rich_help_panel=options.OUTPUT,
     )
 
 
-Song = Annotated[Any, typer.Argument(metavar="FILE", parser=_one_file, help="An audio file.")]
+Song = Annotated[
+    Path, typer.Argument(metavar="FILE", readable=False, callback=_one_file, help="An audio file.")
+]
 
 
-@with_options(model=chosen_model, run=chosen_run)
+@with_options(model=partial(chosen_model, arch="musicnn"), run=chosen_run)
 def taggram(
     context: typer.Context,
     song: Song,
@@ -77,7 +80,10 @@ def taggram(
     vocabulary: options.Vocabulary = ALL,
     arch: options.Arch = "musicnn",
 ) -> None:
-    """Write a file's tags over time as a picture, a page or numbers."""
+    """Write a file's tags over time as a picture, a page or numbers.
+
+    Without options for the model, the best one of the architecture is used.
+    """
     if out.suffix in PICTURES:
         from autotag.views.heatmap import draw  # fails before the work does
     from autotag.audio.encode import PLAYER_RATE
@@ -121,9 +127,9 @@ def _stripes(scores: "Scores", arch: str) -> list[str]:
 
     if not too_short(scores):
         return []
-    short = f"{scores.duration:.1f} s is one segment of {scores.segment_seconds:.1f} s and no second one"
+    short = f"{scores.duration:.1f} s is less than two segments of {scores.segment_seconds:.1f} s"
     what = "Use --arch musicnn, whose segments are 3 s." if arch != "musicnn" else "Use a longer file."
-    return [f"{short}, so that there is nothing to see over time. {what}"]
+    return [f"{short}, so there is nothing to see over time. {what}"]
 
 
 @with_options(run=chosen_run)
@@ -142,10 +148,8 @@ def sonify(
 ) -> None:
     """Write what the networks hear: a mel-spectrogram, turned back into sound."""
     if all_ != (out.suffix == ".html"):
-        what = "Add --all, or name a sound file." if not all_ else "Name a page (.html)."
-        raise typer.BadParameter(
-            f"--all writes a page, and {out} is {_kind(out)}. {what}", param_hint="--out"
-        )
+        what = "--all writes a page. Name one (.html)." if all_ else f"{out} is a page. Add --all."
+        raise typer.BadParameter(what, param_hint="--out")
     if out.exists() and song.exists() and out.samefile(song):
         raise typer.BadParameter(f"{out} is the file that is read. Name another file.", param_hint="--out")
     if all_:
@@ -163,17 +167,13 @@ def sonify(
     run.end(f"{made} -> {out}")
 
 
-def _kind(out: Path) -> str:
-    return "a page" if out.suffix == ".html" else "a sound file"
-
-
 def _sonify(sound: Any, config: Config, part: Path, out: Path, run: Run) -> str:
     """Write one sound; what was made."""
     from autotag.audio.decode import Audio
     from autotag.audio.encode import write
     from autotag.views.sonify import PIECE, likeness, sonify
 
-    pieces = max(1, round(sound.seconds_read / PIECE + 0.5))
+    pieces = math.ceil(sound.seconds_read / PIECE)
     heard = sonify(sound, config.sr, config.mels, config.hop)
     samples = write(part, run.progress(heard, pieces, f"pieces of {PIECE:.0f} s"), config.sr, out.suffix)
     like = likeness(sound, Audio(part, config.sr), config.sr)

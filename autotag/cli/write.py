@@ -81,6 +81,20 @@ def write(
     undo: Annotated[
         bool, typer.Option("--undo", help="Put back what was there before.", rich_help_panel=OUTPUT)
     ] = False,
+    keep_time: Annotated[
+        bool,
+        typer.Option(
+            "--keep-time",
+            help="Keep the time of modification. Backups may then miss the change.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False,
+    skip_links: Annotated[
+        bool,
+        typer.Option(
+            "--skip-links", help="Leave files alone that have other hard links.", rich_help_panel=OUTPUT
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the changes, and write nothing.", rich_help_panel=OUTPUT)
     ] = False,
@@ -93,10 +107,12 @@ def write(
     for item in run.outcomes(outcomes, total, shown=True):
         if isinstance(item, Failure) or item.path is None:
             continue
-        written = attempt(item.path, {} if undo else fields(item.tags, genre, mood), force, dry_run)
+        wanted = {} if undo else fields(item.tags, genre, mood, request.lowest)
+        written = attempt(item.path, wanted, force, dry_run, keep_time=keep_time, skip_links=skip_links)
         if isinstance(written, Failure):
             run.error(written.message)
         else:
+            run.warn(item.path, *written.warnings)
             run.counts["written" if written.changes else "unchanged"] += 1
             _show(written)
     counts = ", ".join(f"{run.counts[what]} {what}" for what in ("written", "unchanged", "failed"))
@@ -140,13 +156,20 @@ def _tags(
 def _earlier(path: Path, request: TagRequest, files: Files | None) -> Iterator[Outcome]:
     """The outcomes of an earlier run, of all files or of some, that are still of the files as they are."""
     from autotag.library.keep import read_outcomes
+    from autotag.outputs.filetags import is_own_write
 
     named = {str(file) for file in files.found()} if files else None
     for outcome in read_outcomes(path, request):
         if named is not None and outcome.path not in named:
             continue
-        changed = outcome.modified not in (None, size_and_time(Path(outcome.path or ""))[1])
-        if isinstance(outcome, Result) and changed:
+        modified = size_and_time(Path(outcome.path or ""))[1]
+        if outcome.path is None:
+            yield Failure(None, "NoPath", f"{path}: a result in it has no path. Delete its line.")
+        elif (
+            isinstance(outcome, Result)
+            and outcome.modified not in (None, modified)
+            and not is_own_write(outcome.path, outcome.size, outcome.modified)
+        ):
             yield Failure(
                 outcome.path, "Changed", f"{outcome.path}: has changed since it was tagged. Tag it again."
             )
@@ -156,7 +179,8 @@ def _earlier(path: Path, request: TagRequest, files: Files | None) -> Iterator[O
 
 def _show(written: "Written") -> None:
     """The file, and a line a field: old -> new."""
-    typer.echo(printable(written.path) + ("" if written.changes or written.kept else "  as it should be"))
+    unchanged = "" if written.changes or written.kept else "  as it should be"
+    typer.echo(printable(written.path) + (f"  {written.skipped}" if written.skipped else unchanged))
     for change in written.changes:
         typer.echo(f" {change.field:8} {_joined(change.old)} -> {_joined(change.new)}")
     for change in written.kept:

@@ -36,15 +36,19 @@ def similar(library: Library, audio: "AudioInput", *, limit: int = 20, copies: b
     Args:
         audio: a path, in the library or not, or any other sound that `Tagger.tag` takes.
         limit: how many at most; 0 for all.
-        copies: list each copy of a recording; else the first stands for all, which are in `Found.copies`, and
-            copies of the sound are left out. Copies have durations within 1 % and a cosine of at least `SAME`.
+        copies: list each copy of a recording; else the first stands for all, which are in `Found.copies`,
+            and copies of the sound are left out. Copies have durations within 1 % and a cosine of at least
+            `SAME`.
 
     Raises:
         AudioError: the sound is not in the library and cannot be tagged.
         LibraryError: the library is of a model that is not installed in that version, or cannot be read.
     """
-    path = os.path.abspath(audio) if isinstance(audio, str | PathLike) else None  # noqa: PTH100
-    vector = library.embedding(path) if path is not None else None
+    path, vector = None, None
+    if isinstance(audio, str | PathLike):  # as it is named, or else as a scan names it
+        for path in (os.fspath(audio), os.path.abspath(audio)):  # noqa: PTH100
+            if (vector := library.embedding(path)) is not None:
+                break
     duration = _duration(library, path) if vector is not None else None
     if vector is None:
         vector, duration = _heard(library, audio)
@@ -66,7 +70,7 @@ def similar(library: Library, audio: "AudioInput", *, limit: int = 20, copies: b
 
 
 def duplicates(library: Library) -> list[list[str]]:
-    """Paths of the tracks that are the same recording, the first one of each list the first in the library."""
+    """Paths of the tracks that are the same recording, in each list in the order of the library."""
     import numpy as np
 
     from autotag.library.vectors import cosines
@@ -128,11 +132,12 @@ def _is_copy(cosine: float, one: float, other: float) -> bool:
 
 def _duration(library: Library, path: str | None) -> float | None:
     found = library.query("SELECT duration FROM tracks WHERE path = ?", stored(path or ""))
-    return next((float(duration) for (duration,) in found if duration is not None), None)
+    with plainly(library.path, "read"):
+        return next((float(duration) for (duration,) in found if duration is not None), None)
 
 
 def _heard(library: Library, audio: Any) -> tuple[bytes, float]:
-    """The compact embedding and the duration of a sound that is not in the library, by the library's model."""
+    """Compact embedding and duration of a sound that is not in the library, by the library's model."""
     from autotag.library.vectors import compact
     from autotag.models.registry import find
     from autotag.tagger import Tagger
@@ -140,8 +145,8 @@ def _heard(library: Library, audio: Any) -> tuple[bytes, float]:
     model = find(library.model)
     if model.sha256 != library.sha256:
         raise LibraryError(
-            f"{library.path}: made with another version of {library.model} than is installed, whose embeddings "
-            "do not compare. Run 'autotag scan' with --force, or name a file in the library."
+            f"{library.path}: made with another version of {library.model} than is installed, whose "
+            "embeddings do not compare. Run 'autotag scan' with --force, or name a file in the library."
         )
     scores = Tagger(library.model).scores(audio, library.excerpt)
     return compact(scores.embedding()), scores.duration

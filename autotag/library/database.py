@@ -67,7 +67,7 @@ class Library(LibraryFile):
         self.flush()
         with plainly(self.path, "read"):
             return {
-                as_path(path): Stamp(*_whole(size, modified), model, sha256, bool(ok))
+                as_path(path): Stamp(_whole(size), _whole(modified), model, sha256, bool(ok))
                 for path, size, modified, model, sha256, ok in self.query(
                     "SELECT path, size, modified, model, sha256, ok FROM tracks"
                 )
@@ -113,7 +113,8 @@ class Library(LibraryFile):
         if outcome.path is None:
             raise LibraryError(f"{self.path}: a sound without a path cannot be kept. Give it a name.")
         if isinstance(outcome, Result) and outcome.scores is not None:
-            if (outcome.model, outcome.sha256) != (self.model, self.sha256):
+            ours, its = (self.model, self.sha256), (outcome.model, outcome.sha256)
+            if ours != its:
                 raise LibraryError(
                     f"{self.path}: a library of {self.model}, not {outcome.model}. Use its model."
                 )
@@ -181,6 +182,12 @@ class Library(LibraryFile):
         sql = "SELECT embedding FROM embeddings JOIN tracks ON id = track WHERE path = ?"
         return next((found for (found,) in self.query(sql, stored(path))), None)
 
+    def query(self, sql: str, *values: Any) -> list[Any]:
+        """The rows that a query finds, with what was written until now."""
+        if self._pending:
+            self.flush()
+        return super().query(sql, *values)
+
     def flush(self) -> None:
         """Write what is pending into the file."""
         with self._lock:
@@ -247,8 +254,7 @@ def default_path() -> Path:
     return files.data() / "library.sqlite"
 
 
-def _whole(*values: Any) -> tuple[int | None, ...]:
-    for value in values:
-        if value is not None and not isinstance(value, int):
-            raise ValueError(f"{value!r:.60} is no number of bytes or nanoseconds")
-    return values
+def _whole(value: Any) -> int | None:
+    if value is None or isinstance(value, int):
+        return value
+    raise ValueError(f"{value!r:.60} is no number of bytes or nanoseconds")

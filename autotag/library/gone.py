@@ -1,7 +1,7 @@
 """Files that a library knows and a scan does not see: moved, deleted, or only away."""
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from unicodedata import normalize
@@ -9,6 +9,9 @@ from unicodedata import normalize
 from autotag.audio.folders import is_hidden
 from autotag.outputs.sink import Stamp
 from autotag.system.files import same_time
+
+SPAN = 4 * 10**9
+"""Nanoseconds in which two times may be one."""
 
 
 def place_away(path: str, root: str, cache: dict[str, str | None]) -> str | None:
@@ -52,8 +55,8 @@ def moved(
 ) -> dict[str, str]:
     """New paths, and the old one that each had.
 
-    A path that is gone and a new one are the same file if they have one size and time; where several do, if the
-    name is the same too, and then rather where more of the folders above it is.
+    A path that is gone and a new one are the same file if they have one size and time; where several do, if
+    the name is the same too, and then rather where more of the folders above it is.
 
     Args:
         gone: what is missing below the folders of the scan.
@@ -61,34 +64,36 @@ def moved(
             the same name.
         new: what the library does not know.
     """
-    found: dict[str, str] = {}
-    left: dict[int, list[str]] = defaultdict(list)
-    for path, stamp in gone.items():
-        if stamp.size is not None:
-            left[stamp.size].append(path)
-    named: dict[tuple[int, str], list[str]] = defaultdict(list)
     sizes = {stamp.size for stamp in new.values()}
+    near: dict[tuple[int, int], list[str]] = defaultdict(list)  # by size and time, nearly
+    named: dict[tuple[int, str], list[str]] = defaultdict(list)
+    for path, stamp in gone.items():
+        if stamp.size is not None and stamp.modified is not None:
+            near[stamp.size, stamp.modified // SPAN].append(path)
     for path, stamp in elsewhere.items():
-        if stamp.size is not None and stamp.size in sizes:
+        if stamp.size in sizes and stamp.size is not None:
             named[stamp.size, _name(path)].append(path)
-    news: dict[int, list[str]] = defaultdict(list)
-    for path, stamp in new.items():
-        if stamp.size is not None:
-            news[stamp.size].append(path)
 
-    for size, paths in news.items():
-        pairs = [
+    pairs: list[tuple[int, str, str]] = []
+    for path, stamp in new.items():
+        if stamp.size is None or stamp.modified is None:
+            continue
+        span = stamp.modified // SPAN
+        olds = [old for at in (span - 1, span, span + 1) for old in near[stamp.size, at]]
+        olds += [old for old in named[stamp.size, _name(path)] if is_missing(old)]
+        pairs += [
             (_likeness(old, path), old, path)
-            for path in paths
-            for old in (*left[size], *(old for old in named[size, _name(path)] if is_missing(old)))
-            if same_time((gone.get(old) or elsewhere[old]).modified, new[path].modified)
+            for old in olds
+            if same_time((gone.get(old) or elsewhere[old]).modified, stamp.modified)
         ]
-        alone = len({old for _, old, _ in pairs}) == len({path for *_, path in pairs}) == 1
-        used: set[str] = set()
-        for likeness, old, path in sorted(pairs, key=lambda pair: (-pair[0], *pair[1:])):
-            if (likeness or alone) and path not in found and old not in used:
-                found[path] = old
-                used.add(old)
+    of_old, of_new = (Counter(pair[at] for pair in pairs) for at in (1, 2))
+    found: dict[str, str] = {}
+    used: set[str] = set()
+    for likeness, old, path in sorted(pairs, key=lambda pair: (-pair[0], *pair[1:])):
+        alone = of_old[old] == of_new[path] == 1
+        if (likeness or alone) and path not in found and old not in used:
+            found[path] = old
+            used.add(old)
     return found
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from autotag.batch import PathInput, tag_files
 from autotag.config import DEFAULT
 from autotag.errors import SinkError
+from autotag.library.spelling import as_known
 from autotag.models.registry import ModelChoice, ModelFile, find
 from autotag.outputs.sink import ENDINGS, Sink, Stamp, alone, one_choice
 from autotag.request import Selection, TagRequest
 from autotag.result import Outcome, Result
 from autotag.system.cores import usable_cores
-from autotag.system.files import size_and_time
+from autotag.system.files import same_time, size_and_time
 
 Progress = Callable[[int, int, Outcome | None], None]
 """Called with how many files are done, how many there are, and the outcome of the last one."""
@@ -67,7 +68,9 @@ def tag_into(
     found = find(model)
     counts = {True: 0, False: 0}
     with open_sink(Path(out), found, request, force) as sink:
-        todo, kept = unfinished(paths, {} if force else sink.stamps(), found, retry_failed)
+        stamps = sink.stamps()
+        files = as_known(paths, stamps)
+        todo, kept = unfinished(files, {} if force else stamps, found, retry_failed)
         tell(0, len(todo), None)
         wanted = replace(request, embed="mean") if Path(out).suffix == ".sqlite" else request
         with closing(tag_files(todo, model, wanted, jobs=jobs or usable_cores())) as outcomes:
@@ -110,11 +113,15 @@ def unfinished(
     todo, kept = [], []
     for path in map(Path, paths):
         stamp = stamps.get(str(path))
-        if stamp and stamp[:2] == size_and_time(path) and _is_done(stamp, model, retry_failed):
+        if stamp and _is_same(stamp, *size_and_time(path)) and _is_done(stamp, model, retry_failed):
             kept.append(stamp)
         else:
             todo.append(path)
     return todo, kept
+
+
+def _is_same(stamp: Stamp, size: int | None, modified: int | None) -> bool:
+    return stamp.size == size and same_time(stamp.modified, modified)
 
 
 def read_outcomes(path: PathInput, selection: Selection = Selection()) -> Iterator[Outcome]:

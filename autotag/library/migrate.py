@@ -40,8 +40,8 @@ def upgrade(database: sqlite3.Connection, path: Path) -> None:
         )
     if database.execute("PRAGMA query_only").fetchone() == (1,) or _is_read_only(database):
         raise LibraryError(
-            f"{path}: a library of version 1, which this autotag changes to {schema.VERSION} but cannot write. "
-            "Copy it to where it can be written."
+            f"{path}: a library of version 1, which this autotag changes to {schema.VERSION} but cannot "
+            "write. Copy it to where it can be written."
         )
     with plainly(path, "changed to version 2"), database:
         database.execute("BEGIN IMMEDIATE")

@@ -39,8 +39,8 @@ def connect(path: Path, make: bool) -> sqlite3.Connection:
         # Without a place for its notes, SQLite reads the file only if told that nobody is writing it.
         if how != "mode=ro" and _size(path.with_name(f"{path.name}-wal")):
             raise LibraryError(
-                f"{path}: rows of a scan that was interrupted stand in {path.name}-wal, and cannot be read here. "
-                "Copy both files to a folder that can be written."
+                f"{path}: rows of a scan that was interrupted stand in {path.name}-wal, and cannot be read "
+                "here. Copy both files to a folder that can be written."
             )
         with suppress(sqlite3.OperationalError), plainly_not(path):
             return _open(path, how)

@@ -132,7 +132,8 @@ def _look(
                 seen[path] = Stamp(None, None, None, None, False)
             continue
         if not stat.S_ISDIR(status.st_mode):
-            seen[path] = Stamp(*size_and_time(file), None, None, True)
+            size, modified = size_and_time(file)
+            seen[path] = Stamp(size, modified, None, None, True)
             if status.st_ino:
                 inodes[path] = status.st_dev, status.st_ino
         elif path in roots and os.access(path, os.R_OK | os.X_OK):
@@ -148,8 +149,8 @@ def _nothing_in(folder: str, known: int) -> str:
     if not known:
         return f"{folder}: no audio files were found in this folder. Name a folder of music."
     return (
-        f"{folder}: no audio files were found in this folder, where the library has {known} files. Is its disk "
-        "mounted? If they are gone for good, add --drop-missing."
+        f"{folder}: no audio files were found in this folder, where the library has {known} files. Is its "
+        "disk mounted? If they are gone for good, add --drop-missing."
     )
 
 

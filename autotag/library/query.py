@@ -61,8 +61,8 @@ def find(
         wanted, unwanted: tags, or other terms of `autotag.library.terms`.
         minimum: a score from 0 to 1.
         limit: how many tracks at most; None or 0 for all.
-        sort: what comes first: the highest `"score"`, `"path"`, `"duration"` (the longest), the `"newest"` file,
-            or any (`"random"`).
+        sort: what comes first: the highest `"score"`, `"path"`, `"duration"` (the longest), the `"newest"`
+            file, or any (`"random"`).
 
     Raises:
         TagNotFound: naming the nearest tags, or the vocabulary that has it.
@@ -77,11 +77,11 @@ def query(
 ) -> Search:
     """The search that `find` makes; see there."""
     vocabulary = Vocabulary(library)
-    terms = [
+    has, has_not = (
         [parse(text, vocabulary.knows) for text in ([texts] if isinstance(texts, str) else texts)]
         for texts in (wanted, unwanted)
-    ]
-    return search(vocabulary, *terms, _score(minimum))
+    )
+    return search(vocabulary, has, has_not, _score(minimum))
 
 
 def rows_of(library: Library, asked: Search, limit: int | None = 50, sort: Sort = "score") -> list[Found]:

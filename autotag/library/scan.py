@@ -152,7 +152,7 @@ def _same_sound(library: Library, todo: Plan) -> None:
         before = library.sound(path)
         state = size_and_time(Path(path))
         if before and before == sound_hash(Path(path)) and state == size_and_time(Path(path)):
-            known[path] = Stamp(*state, None, None, True)
+            known[path] = Stamp(state[0], state[1], None, None, True)
     library.retime(known)
     for path in known:
         del todo.tag[path]
@@ -196,8 +196,8 @@ def _renamed(outcome: Outcome, path: str) -> Outcome:
 
 def _scanned(path: Path, todo: Plan, counts: Mapping[str, int], relocated: int) -> Scanned:
     notes = [
-        f"{place}: is {_why(place)}, and its {count} {'file is' if count == 1 else 'files are'} kept. Mount its "
-        "disk, or add --drop-missing if they are gone for good."
+        f"{place}: is {_why(place)}, and its {count} {'file is' if count == 1 else 'files are'} kept. Mount "
+        "its disk, or add --drop-missing if they are gone for good."
         for place, count in todo.away.items()
     ]
     notes += [

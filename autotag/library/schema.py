@@ -11,9 +11,9 @@ INDEXED = 0.05
 """Most scores are lower than this, and few people look for those: finding them takes a little longer."""
 
 SCHEMA = f"""
-CREATE TABLE facts (             -- about the library: 'schema' is its version; 'model', 'sha256', 'commit' and
-    fact TEXT PRIMARY KEY,       -- 'precision' say which model tags it; 'excerpt', if it is there, how many
-    value TEXT NOT NULL          -- seconds from the middle of each file; 'meanings' which table made 'scores'
+CREATE TABLE facts (             -- about the library: 'schema' is its version; 'model', 'sha256', 'commit'
+    fact TEXT PRIMARY KEY,       -- and 'precision' say which model tags it; 'excerpt', if it is there, how
+    value TEXT NOT NULL          -- many seconds from the middle; 'meanings' which table made 'scores'
 ) WITHOUT ROWID;
 
 CREATE TABLE outputs (           -- of the model, in its order
@@ -49,8 +49,8 @@ CREATE TABLE tags (              -- the meanings of the outputs, as they are sho
     tag TEXT NOT NULL UNIQUE
 );
 
-CREATE TABLE scores (            -- of the tags of every track that is ok: merged, implied, corrected; a tag that
-    tag INTEGER NOT NULL,        -- another one excludes has no row. tags.id
+CREATE TABLE scores (            -- of the tags of every track that is ok: merged, implied, corrected; a tag
+    tag INTEGER NOT NULL,        -- that another one excludes has no row. tags.id
     track INTEGER NOT NULL,      -- tracks.id
     score REAL NOT NULL,         -- 0 to 1
     PRIMARY KEY (tag, track)     -- in this order a new track adds to the end of some runs, of which a batch

@@ -185,7 +185,7 @@ def _ogg(file: BinaryIO, at: int, end: int) -> Iterator[Span]:
 
 def _at(file: BinaryIO, at: int, length: int) -> bytes:
     """Bytes of a file, as far as they are there."""
-    if at < 0:
+    if not 0 <= at < 1 << 40:
         return b""
     file.seek(at)
     return file.read(length)

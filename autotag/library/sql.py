@@ -61,8 +61,8 @@ class Search:
             values = (*values, limit)
         each = "".join(f", s{n}" for n in range(len(self.sources)))
         sql = (
-            f"SELECT path, duration, product{each} FROM ({best}) AS best CROSS JOIN tracks ON tracks.id = track "
-            f"ORDER BY {ORDERS[sort]} LIMIT ?"
+            f"SELECT path, duration, product{each} FROM ({best}) AS best "
+            f"CROSS JOIN tracks ON tracks.id = track ORDER BY {ORDERS[sort]} LIMIT ?"
         )
         return Part(sql, (*values, limit))
 

@@ -52,8 +52,8 @@ class Vocabulary:
         own = ", ".join(dict.fromkeys(output.vocabulary for output in self._library.outputs))
         if name is not None and (other := _vocabulary_with(name)):
             raise TagNotFound(
-                f"{text!r} is a tag of {other}, and this library has those of {own}. Scan into another file with a "
-                "model that has both."
+                f"{text!r} is a tag of {other}, and this library has those of {own}. Scan into another file "
+                "with a model that has both."
             )
         near = [self._spoken[found] for found in get_close_matches(text.casefold(), self._spoken, 3)]
         hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else "'autotag stats' lists its tags."

@@ -31,8 +31,8 @@ class TagTerm:
 
     Attributes:
         name: as it was written.
-        bounds: signs and scores that a score is compared with, all of which must hold; none for the minimum of
-            the search.
+        bounds: signs and scores that a score is compared with, all of which must hold; none for the minimum
+            of the search.
     """
 
     name: str
@@ -143,12 +143,12 @@ def joined(words: Sequence[str], known: Callable[[str], bool]) -> tuple[list[str
     while position < len(words):
         for count in range(min(5, len(words) - position), 1, -1):
             together = " ".join(words[position : position + count])
-            if not any(word.startswith("-") for word in words[position + 1 : position + count]):
-                if known(together.removeprefix("-")):
-                    found.append(together)
-                    tags.append(together.removeprefix("-"))
-                    position += count
-                    break
+            plain = not any(word.startswith("-") for word in words[position + 1 : position + count])
+            if plain and known(together.removeprefix("-")):
+                found.append(together)
+                tags.append(together.removeprefix("-"))
+                position += count
+                break
         else:
             found.append(words[position])
             position += 1

@@ -1,20 +1,23 @@
 """The best model that is fast enough on this machine, whose speed is measured once and remembered."""
 
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from random import Random
 
 from autotag.errors import BudgetError
 from autotag.models.registry import ModelFile
-from autotag.speed.measure import Progress, clip_costs
+from autotag.speed.measure import Progress, clip, load_models, score_song
 from autotag.speed.remembered import Speed, remember, remembered
 from autotag.system.cores import usable_cores
 
-ROUNDS = 12
-"""How often each model is timed. The fastest round counts: what else the machine does only slows it down."""
+FEWEST, ROUNDS = 5, 20
+"""How often each model is timed, at least and at most. The fastest round counts."""
 
 SETTLED, SCATTER = 3, 1.25
-"""A speed is settled if so many rounds take at most so many times as long as the fastest."""
+"""A speed is settled once so many rounds take at most so many times as long as the fastest."""
 
 AGAIN = "'autotag choose --again' measures again"
 
@@ -118,12 +121,27 @@ def speeds(
 
 
 def _measured(files: Sequence[ModelFile], progress: Progress | None) -> dict[str, Speed]:
-    found = {}
-    for cost in clip_costs(files, ROUNDS, usable_cores(), progress):
-        ms = sorted(cost.ms("mel", "model"))
-        settled = ms[SETTLED - 1] <= SCATTER * ms[0]
-        found[cost.file.sha256] = Speed(ms[0], time.time(), settled)
-    return found
+    """The speeds, each of as many rounds as it takes to settle: other programs can only make one slower."""
+    ms: dict[str, list[float]] = {file.sha256: [] for file in files}
+    chance = Random(0)
+    with tempfile.TemporaryDirectory() as folder:
+        song = clip(Path(folder))
+        models = load_models(files, [usable_cores()])
+        score_song(song, models)  # compiles, and fills caches
+        for turn in range(ROUNDS):
+            if progress:
+                progress(turn, ROUNDS, None)
+            for model, scores in zip(models, score_song(song, models, chance=chance), strict=True):
+                ms[model.file.sha256].append(scores.ms["mel"] + scores.ms["model"])
+            if turn + 1 >= FEWEST:
+                models = [model for model in models if not _settled(ms[model.file.sha256])]
+            if not models:
+                break
+    return {sha256: Speed(min(each), time.time(), _settled(each)) for sha256, each in ms.items()}
+
+
+def _settled(ms: Sequence[float]) -> bool:
+    return sorted(ms)[SETTLED - 1] <= SCATTER * min(ms)
 
 
 def _nearest(files: Sequence[ModelFile], limits: Sequence[_Limit]) -> str:

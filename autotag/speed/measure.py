@@ -191,17 +191,11 @@ def measure(
     return costs
 
 
-def clip_costs(
-    files: Iterable[ModelFile], rounds: int, threads: int, progress: Progress | None = None
-) -> list[Cost]:
-    """What each model costs for 29.1 s of made sound."""
-    with tempfile.TemporaryDirectory() as folder:
-        return measure([clip(Path(folder))], load_models(files, [threads]), rounds, progress=progress)
-
-
 def clip_ms(files: Iterable[ModelFile], rounds: int, threads: int, *steps: str) -> list[float]:
     """Median milliseconds that each model takes on some steps, or on all, for 29.1 s of made sound."""
-    return [spread(cost.ms(*steps)).median for cost in clip_costs(files, rounds, threads)]
+    with tempfile.TemporaryDirectory() as folder:
+        costs = measure([clip(Path(folder))], load_models(files, [threads]), rounds)
+    return [spread(cost.ms(*steps)).median for cost in costs]
 
 
 def clip(folder: Path) -> Path:

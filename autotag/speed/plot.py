@@ -16,6 +16,11 @@ try:
 except ImportError as error:
     raise ExtraMissing("--plot needs the package matplotlib: pip install matplotlib") from error
 
+Box = tuple[float, float, float, float]
+
+SIZE = 7
+"""Of the labels, in points."""
+
 COLOURS = {"vgg": "#0072b2", "musicnn": "#d55e00"}
 
 
@@ -79,19 +84,31 @@ def _plain(axis: Axis) -> None:
 
 
 def _label(panel: Axes, costs: Sequence[Cost], points: Sequence[tuple[float, float]]) -> None:
-    """The resolution of each model, and what else tells it from others, beside its point and inside the frame."""
+    """The resolution of each model and its threads, beside its point, inside the frame and over no other."""
     panel.margins(0.08)
-    places = panel.transData.transform(points)
+    places = panel.transData.transform(points) * 72 / panel.figure.dpi  # in points, as sizes of text are
     middle = (places[:, 0].min() + places[:, 0].max()) / 2
-    for cost, point, (x, _) in zip(costs, points, places, strict=True):
+    taken = [(x - 3, y - 3, x + 3, y + 3) for x, y in places]
+    for cost, point, (x, y) in zip(costs, points, places, strict=True):
         name = cost.name.removesuffix("-db").replace("vgg-12k-", "")
-        threads = f" ({cost.threads})" if cost.threads > 1 else ""
-        side, align = (4, "left") if x <= middle else (-4, "right")
+        name += f" ({cost.threads})" if cost.threads > 1 else ""
+        width = 0.6 * SIZE * len(name)
+        inwards = 1 if x <= middle else -1
+        for side, below in ((inwards, False), (inwards, True), (-inwards, False), (-inwards, True)):
+            left, bottom = x + (4 if side > 0 else -4 - width), y + (-4 - SIZE if below else 4)
+            box = (left, bottom, left + width, bottom + SIZE)
+            if not any(_overlap(box, other) for other in taken):
+                break
+        taken.append(box)
+        align = "left" if side > 0 else "right"
         panel.annotate(
-            name + threads,
-            point,
-            (side, 4),
+            *(name, point, (4 * side, -4 - SIZE if below else 4)),
             textcoords="offset points",
-            fontsize=7,
+            fontsize=SIZE,
             horizontalalignment=align,
         )
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    """Whether two boxes of left, bottom, right and top have something in common."""
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

@@ -49,7 +49,7 @@ def report(
             name = name_below(song, roots)
             outcome, content = _content(song, found, request)
             if isinstance(outcome, Failure):
-                content = f'<p class="warning">{text(_without_path(outcome.message, song))}</p>\n'
+                content = f'<p class="warning">{text(_why(outcome, song))}</p>\n'
             sections.write(f'<section id="song-{number}">\n<h2>{text(name)}</h2>\n{content}</section>\n')
             lines.append(_line(number, name, song, outcome))
             if progress:
@@ -95,8 +95,8 @@ def _content(song: Path, found: list[Row] | Failure, request: TagRequest) -> tup
     else:
         shortest = min(each.segment_seconds for each in scores)
         picture = (
-            f'<p class="facts">No tags over time: it is less than two segments of {shortest:.1f} s, the shortest '
-            "of these models.</p>"
+            f'<p class="facts">No tags over time: it is less than two segments of {shortest:.1f} s, the '
+            "shortest of these models.</p>"
         )
     return (
         main.result,
@@ -130,9 +130,12 @@ def _line(number: int, name: str, song: Path, outcome: Outcome) -> tuple[str, ..
     """A row of the index."""
     link = f'<a href="#song-{number}">{text(name)}</a>'
     if isinstance(outcome, Failure):
-        why = _without_path(outcome.message, song).removeprefix(f"{song.name}: ")
-        return link, "", f'<span class="warning">{text(why)}</span>'
+        return link, "", f'<span class="warning">{text(_why(outcome, song))}</span>'
     return link, clock(outcome.duration), ", ".join(map(_tag, outcome.tags)) or "no tag"
+
+
+def _why(failure: Failure, song: Path) -> str:
+    return _without_path(failure.message, song).removeprefix(f"{song.name}: ")
 
 
 def _without_path(message: str, song: Path) -> str:

@@ -30,13 +30,14 @@ def sonified(signal: Array, sr: int, resolutions: Iterable[tuple[int, int]] = GR
     """
     seconds = len(signal) / sr
     picture = _picture(signal, sr, *FINEST)
-    yield f"""<p>What networks hear at {sr // 1000} kHz: mel-spectrograms, and the sound that is in them. What is
-played next begins where the last one was.</p>
+    yield f"""<p>What networks hear at {sr // 1000} kHz: mel-spectrograms, and the sound that is in them. What
+is played next begins where the last one was.</p>
 {LEGEND}
 <div class="heard">
 <figure class="original"><span>{sr // 2000} kHz</span>{picture}<span>0</span>
 <div class="times"><span>0:00</span><span>{clock(seconds)}</span></div>
-{player([signal], sr)}<figcaption>the song itself, seen at {FINEST[0]} bands and hop x{FINEST[1]}</figcaption></figure>
+{player([signal], sr)}
+<figcaption>the song itself, seen at {FINEST[0]} bands and hop x{FINEST[1]}</figcaption></figure>
 <div class="scroll" tabindex="0" role="region" aria-label="resolutions"><table class="grid">"""
     hops = sorted({hop for _, hop in GRID})
     heads = "".join(

@@ -83,7 +83,7 @@ def cells(scores: Scores, most: int, top: int) -> Cells:
 
 
 def _by_meaning(names: list[str], column: list[float]) -> dict[str, float]:
-    """The scores of a column by meaning; a name that stands in two vocabularies has the mean of its scores."""
+    """The scores of a column by meaning; a name of two vocabularies has the mean of its scores."""
     found: dict[str, list[float]] = {}
     for name, score in zip(names, column, strict=True):
         found.setdefault(name, []).append(score)
@@ -117,7 +117,7 @@ def clock(seconds: float) -> str:
     >>> clock(61), clock(3600)
     ('1:01', '1:00:00')
     """
-    minutes, rest = divmod(round(seconds), 60)
+    minutes, rest = divmod(int(seconds + 1e-6), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
