@@ -74,7 +74,7 @@ class ModelError(AutotagError, ValueError):
 
 
 class ModelNotFound(AutotagError, LookupError):
-    """No model of that name, or at that resolution, is at hand."""
+    """No model of that name, or at that resolution, is installed."""
 
 
 class VocabularyNotFound(AutotagError, LookupError):
@@ -86,7 +86,7 @@ class DeviceNotFound(AutotagError, LookupError):
 
 
 class BudgetError(AutotagError, ValueError):
-    """No model at hand is as fast, as small and as good as was asked for."""
+    """No installed model is as fast, as small and as good as was asked for."""
 
 
 class LibraryError(AutotagError, ValueError):
