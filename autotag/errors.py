@@ -49,10 +49,6 @@ class NoHome(AutotagError, OSError):
     """A user has no folder of their own, where autotag would keep a file that nobody named."""
 
 
-class RowsError(AutotagError, ValueError):
-    """A file is not the JSON lines of an earlier run."""
-
-
 class Crashed(AudioError):
     """The process that was at the file ended, or an error was raised that nobody foresaw."""
 
