@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 def _playlist(text: str) -> Path:
     path = Path(text)
     if text != "-" and path.suffix not in (".m3u8", ".m3u"):
-        raise typer.BadParameter(f"{text!r}: use a name that ends in .m3u8 or .m3u, or - for stdout.")
+        raise typer.BadParameter(
+            f"{text!r} is not allowed. Use a name that ends in .m3u8 or .m3u, or - for stdout."
+        )
     return path
 
 
