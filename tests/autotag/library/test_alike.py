@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from autotag.audio.decode import AudioInput
 from autotag.errors import AudioError, LibraryError
 from autotag.library.alike import SAME, duplicates, similar
 from autotag.library.database import Library
@@ -69,7 +70,8 @@ def test_on_the_command_line(autotag: Run, library: Path) -> None:
     assert "2 recordings have copies, 4 files in all." in run.stderr
 
 
-def test_any_sound_may_be_asked_for(autotag: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["path", "bytes", "samples"])
+def test_any_sound_may_be_asked_for(autotag: Run, tmp_path: Path, kind: str) -> None:
     songs, library = tmp_path / "songs", tmp_path / "library.sqlite"
     for seed in range(3):
         write_song(songs / f"{seed}.wav", seed, 5)
@@ -77,11 +79,12 @@ def test_any_sound_may_be_asked_for(autotag: Run, tmp_path: Path) -> None:
     samples, rate = music(5, 12000, 1), 12000
     soundfile.write(tmp_path / "again.flac", samples, rate)
     with Library(library) as opened:
-        for sound in (tmp_path / "again.flac", (tmp_path / "again.flac").read_bytes(), (samples, rate)):
-            nearest, *_ = similar(opened, sound, copies=True)
-            assert nearest.path == str(songs / "1.wav")
-            assert nearest.score > 0.99
-            assert str(songs / "1.wav") not in [track.path for track in similar(opened, sound)]
+        path = tmp_path / "again.flac"
+        sound: AudioInput = {"path": path, "bytes": path.read_bytes(), "samples": (samples, rate)}[kind]  # type: ignore[assignment]
+        nearest, *_ = similar(opened, sound, copies=True)
+        assert nearest.path == str(songs / "1.wav")
+        assert nearest.score > 0.99
+        assert str(songs / "1.wav") not in [track.path for track in similar(opened, sound)]
         with pytest.raises(AudioError):
             similar(opened, tmp_path / "none.wav")
     with Library(library, replace(model_of(), sha256="b" * 64), force=True):
