@@ -249,8 +249,8 @@ class Tagger:
         if not 1 <= frames <= config.frames:
             frame = HOP * config.hop / config.sr
             raise ValueError(
-                f"a step of {step:g} s: use one from {frame:.3f} s, a frame of {config.name}, to "
-                f"{config.frames * frame:.2f} s, its segment"
+                f"The step is {step:g} s. Use one from {frame:.3f} s, a frame of {config.name}, to "
+                f"{config.frames * frame:.2f} s, its segment."
             )
         return frames
 

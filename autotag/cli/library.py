@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 MINUS = "\N{MINUS SIGN}"
 
-MOST_COPIES = 3
-"""Paths of copies that `similar` names for each track."""
-
 LibraryFile = Annotated[
     Path | None,
     typer.Option(
@@ -52,7 +49,9 @@ Limit = Annotated[
 def _playlist(text: str) -> Path:
     path = Path(text)
     if text != "-" and path.suffix not in (".m3u8", ".m3u"):
-        raise typer.BadParameter(f"{text!r}: use a name that ends in .m3u8 or .m3u, or - for stdout.")
+        raise typer.BadParameter(
+            f"{text!r} is not allowed. Use a name that ends in .m3u8 or .m3u, or - for stdout."
+        )
     return path
 
 
@@ -214,11 +213,9 @@ def find(
         asked = query(opened, wanted, unwanted, minimum)
         found = rows_of(opened, asked, limit, sort)  # type: ignore[arg-type]
         total = count(opened, asked) if limit and len(found) == limit else len(found)
-        fainter = 0
-        if minimum > FAINT:
-            fainter = count(opened, query(opened, wanted, (), FAINT)) - count(
-                opened, query(opened, wanted, (), minimum)
-            )
+        fainter = (
+            count(opened, query(opened, wanted, unwanted, FAINT, minimum)) - total if minimum > FAINT else 0
+        )
     if not found:
         say(f"No track has all of these tags. Try a lower --min (now {minimum:g}).")
     if fainter > 0 and wanted:
@@ -327,7 +324,8 @@ def _show(
         typer.echo("  ".join([score, *tags, "path"]))
         for track in found:
             each = [f"{value:{len(tag)}.2f}" for tag, value in track.tags]
-            copies = f"  (and {len(track.copies)} copies)" if track.copies else ""
+            also = len(track.copies)
+            copies = f"  (and {also} {'copy' if also == 1 else 'copies'})" if also else ""
             typer.echo("  ".join([f"{track.score:{len(score)}.2f}", *each, printable(track.path)]) + copies)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def _counts(text: str) -> list[int]:
     parts = text.split(",")
     if not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise typer.BadParameter(f"{text!r}: use numbers from 1, such as 1 or 1,2.")
+        raise typer.BadParameter(f"{text!r} is not allowed. Use numbers from 1, such as 1 or 1,2.")
     return list(map(int, parts))
 
 

@@ -37,7 +37,7 @@ NUMBERS = (".json", ".csv", ".npz")
 SOUNDS = (".flac", ".wav", ".mp3", ".ogg")
 
 
-def _one_file(path: Path) -> Path:
+def audio_file(path: Path) -> Path:
     if path.is_dir():
         raise typer.BadParameter(f"{path} is a folder. Name one audio file.")
     return path
@@ -55,7 +55,7 @@ def _out(*endings: str) -> Any:
 
 
 Song = Annotated[
-    Path, typer.Argument(metavar="FILE", readable=False, callback=_one_file, help="An audio file.")
+    Path, typer.Argument(metavar="FILE", readable=False, callback=audio_file, help="An audio file.")
 ]
 
 

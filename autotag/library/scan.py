@@ -88,7 +88,7 @@ def scan(
             the library has are left alone.
         moved_from: the folder in which all that now is in `folders` was before.
         drop_missing: remove the rows of files behind links that lead nowhere and in folders that are empty or
-            missing, which are kept otherwise, as their disk may not be mounted.
+            missing. Without it they are kept, as their disk may not be mounted.
 
     Raises:
         LibraryError: a folder is missing, cannot be read or holds no audio; the file is no library, or of

@@ -82,9 +82,7 @@ def test_files_by_their_paths_alone() -> None:
 
 
 @takes_bytes
-def test_files_by_their_content_leave_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_by_their_content_leave_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from autotag.ray import RayTagger
 
     monkeypatch.setenv("TMPDIR", str(tmp_path / "none"))  # there is no place for temporary files

@@ -84,7 +84,7 @@ def test_times_of_an_excerpt_are_those_of_the_file(tagger: Tagger, tmp_path: Pat
 
 @pytest.mark.parametrize("step", [0, -1, 0.05, 30, float("nan"), float("inf")])
 def test_a_step_is_of_a_frame_to_a_segment(tagger: Tagger, song: Path, step: float) -> None:
-    with pytest.raises(ValueError, match=r"a step of .* s: use one from 0\.213 s, .* to 29\.23 s"):
+    with pytest.raises(ValueError, match=r"The step is .* s\. Use one from 0\.213 s, .* to 29\.23 s"):
         tagger.scores(song, step=step)
 
 

@@ -223,6 +223,22 @@ def test_a_rerun_skips_what_is_there_and_redoes_what_has_changed(
     assert sorted(row["model"] for row in by_path(out).values()) == sorted([OTHER] * 5 + [SMALL])
 
 
+def test_what_autotag_wrote_into_a_file_does_not_make_it_tag_it_again(autotag: Run, tmp_path: Path) -> None:
+    out, songs = tmp_path / "tags.jsonl", tmp_path / "songs"
+    songs.mkdir()
+    for number in range(2):
+        soundfile.write(songs / f"{number}.flac", music(1, 12000, number), 12000)
+    assert autotag(songs, "--out", out, "--model", SMALL).returncode == 0
+    assert autotag("write", "--from", out, "--threshold", 0).returncode == 0
+    assert (
+        autotag(songs, "--out", out, "--model", SMALL).stderr == f"0 tagged, 0 failed, 2 skipped -> {out}\n"
+    )
+    soundfile.write(songs / "0.flac", music(1, 12000, 5), 12000)
+    assert (
+        autotag(songs, "--out", out, "--model", SMALL).stderr == f"1 tagged, 0 failed, 1 skipped -> {out}\n"
+    )
+
+
 def test_tags_that_were_chosen_otherwise_are_not_mixed(autotag: Run, tmp_path: Path) -> None:
     out = tmp_path / "tags.jsonl"
     for number in range(2):
