@@ -92,7 +92,9 @@ def unpacked(source: Source, name: str) -> Source:
         return source
     blocks = source.blocks()
     zeros = 0
-    while (first := next(blocks, None)) is not None and zeros < QUIET_BLOCKS and not first.any():
+    while (
+        (first := next(blocks, None)) is not None and zeros < QUIET_BLOCKS and not first.view(np.int32).any()
+    ):
         zeros += 1
     if first is not None and (coded := recognised(first)) is not None:
         try:

@@ -9,6 +9,7 @@ import struct
 from typing import NamedTuple
 
 from autotag.audio.content import Content
+from autotag.audio.mpeg import sync
 
 WRAP = 1 << 32
 
@@ -88,6 +89,25 @@ def _sound(content: Content, start: int) -> tuple[Sound | None, int | None]:
     return Sound(start, content.size, b"", 0), None
 
 
+def au_sounds(content: Content, start: int) -> list[Sound]:
+    """The files of an AU, which has no chunks but a header and then sound, also where it says it has less."""
+    found = []
+    at: int | None = start
+    while at is not None:
+        head = content.read(at, 24)
+        if len(head) < 24 or head[:4] != b".snd":
+            break
+        offset, said = struct.unpack(">II", head[4:12])
+        there = content.size - at - offset
+        following = at + offset + said
+        following_is_one = 0 < said < there and content.read(following, 4) == b".snd"
+        stop = following if following_is_one else content.size
+        missing = 1 - there / said if there < said < WRAP - 1 else 0.0
+        found.append(Sound(at + 12, stop, head[:8] + b"\xff\xff\xff\xff", max(0.0, min(missing, 0.99))))
+        at = following if following_is_one else None
+    return found
+
+
 def _chunk(content: Content, at: int, order: str) -> _Chunk | None:
     head = content.read(at, 8)
     if len(head) < 8 or not re.fullmatch(rb"[ -~]{4}|[\xa9-][ -~]{3}", head[:4]):
@@ -135,6 +155,8 @@ def _ends(content: Content, at: int, order: str) -> bool:
             return True
         after = content.read(place, 16)
         if not after or after[:4] in FORMS or after.startswith((b"ID3", b"TAG", b"APETAGEX")):
+            return True
+        if sync(content, place, place + 1) is not None:  # an MP3
             return True
     return content.size - at < 16 and not content.read(at, 16).strip(b"\0")
 

@@ -9,7 +9,7 @@ from autotag.audio.content import Content
 from autotag.audio.flac import is_followed
 from autotag.audio.formats import Format, recognised
 from autotag.audio.mel import Array
-from autotag.audio.parts import Part, flac_parts, parts
+from autotag.audio.parts import JUNK, Part, flac_parts, parts
 from autotag.audio.source import Asked, Source, conformed
 from autotag.errors import EmptyAudio, NotAudio
 
@@ -102,7 +102,7 @@ class Joined:
         return total
 
     def blocks(self, start: int = 0) -> Iterator[Array]:
-        self.problem = ""
+        self.problem = "bytes are damaged" if any(part.damaged for part in self._parts) else ""
         announced: list[float] = []
         before = at = 0  # frames, and bytes, of the parts so far
         index = 0
@@ -129,6 +129,11 @@ class Joined:
                     self.problem = self.problem or source.problem
                     if not self._found.searched and is_followed(self._content, part.start, source.left):
                         self._search()
+                    if self._kind.demuxer == "flac" and index == len(self._parts) and not source.problem:
+                        lost = source.left - (self._content.size - tags.end(self._content))
+                        if lost > JUNK:
+                            self.problem = "what is behind it is no FLAC"
+                            announced.append(read * lost / max(1, part.stop - part.start - lost))
                 announced.append(read if source.announced is None else source.announced * scale)
                 before, at = before + read, at + part.stop - part.start
                 self.announced = round(sum(announced)) if source.announced is not None else self.announced

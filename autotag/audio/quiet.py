@@ -2,7 +2,7 @@
 
 While a decoder runs, the descriptor is a file in memory. What was written to it by then and is not a
 decoder's is passed on, so that a line that another thread writes meanwhile comes some milliseconds later, and
-is not lost.
+is not lost, unless it falls into the middle of a note.
 """
 
 import os

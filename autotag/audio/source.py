@@ -86,7 +86,9 @@ class Asked:
         self.samplerate, self.channels = now.samplerate, now.channels
         self.lossless = now.lossless
         self.frames = now.frames
-        self.announced = None if now.announced is None else round(now.announced / (1 - part.missing))
+        self.announced: int | None = None
+        if now.announced is not None and not (part.guessed and not part.missing):
+            self.announced = round(now.announced / (1 - part.missing))
         self.warnings += now.warnings
 
     @property

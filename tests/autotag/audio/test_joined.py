@@ -234,3 +234,22 @@ def test_damage_in_the_middle_of_a_flac_is_passed_over(tmp_path: Path) -> None:
     audio = Audio(bytes(data), 12000)
     assert 19 < sum(map(len, audio)) / 12000 < 19.9
     assert audio.warnings == [f"damaged: {audio.duration:.1f} of 20.0 s could be decoded"]
+
+
+@pytest.mark.parametrize("ending", ["mp3", "ogg", "flac"])
+def test_what_is_behind_the_sound_and_is_none_is_said(tmp_path: Path, ending: str) -> None:
+    data = written(tmp_path / f"a.{ending}", music(10, 44100))
+    ape = b"APETAGEX" + struct.pack("<IIII8x", 2000, 100032, 1, 0)
+    tag = bytes(100000) + ape[:8] + struct.pack("<IIII8x", 2000, 100032, 1, 0)
+    for harmless in (bytes(100_000), b"TAG" + bytes(125), tag + b"TAG" + bytes(125), b"junk"):
+        assert heard(data + harmless) == (pytest.approx(10, abs=0.1), [])
+    audio = Audio(data + np.random.default_rng(0).bytes(len(data)), 12000)
+    assert sum(map(len, audio)) == pytest.approx(120000, rel=0.02)
+    assert audio.warnings[0].startswith("damaged: 10.0 of ")
+
+
+@pytest.mark.parametrize("size", [0, 5000, 0xFFFFFFFF])
+def test_an_au_of_a_wrong_length_is_whole(tmp_path: Path, size: int) -> None:
+    data = written(tmp_path / "a.au", music(4, 12000), 12000)
+    assert heard(data[:8] + struct.pack(">I", size) + data[12:]) == (pytest.approx(4), [])
+    assert heard(data + data) == (pytest.approx(8), [])
