@@ -166,7 +166,20 @@ def made(outputs: list[Output], rows: list[list[float]], times: list[float], dur
     ms = dict.fromkeys(("decode", "mel", "model"), 0.0)
     none = np.zeros((len(rows), 1), np.float32)
     return Scores(
-        *(tuple(outputs), scores, none, np.array(times), 3.0, duration, None, LONG, "0" * 64, ms, ())
+        *(
+            tuple(outputs),
+            scores,
+            none,
+            np.ones(len(rows), np.float32),
+            np.array(times),
+            3.0,
+            duration,
+            None,
+            LONG,
+            "0" * 64,
+            ms,
+            (),
+        )
     )
 
 
