@@ -173,7 +173,7 @@ def _sonify(sound: Any, config: Config, part: Path, out: Path, run: Run) -> str:
     from autotag.audio.encode import write
     from autotag.views.sonify import PIECE, likeness, sonify
 
-    pieces = math.ceil(sound.seconds_read / PIECE)
+    pieces = math.ceil(sound.seconds_read / PIECE - 0.01)
     heard = sonify(sound, config.sr, config.mels, config.hop)
     samples = write(part, run.progress(heard, pieces, f"pieces of {PIECE:.0f} s"), config.sr, out.suffix)
     like = likeness(sound, Audio(part, config.sr), config.sr)

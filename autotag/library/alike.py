@@ -12,7 +12,7 @@ from autotag.library.query import Found
 from autotag.library.rows import as_path, stored
 
 if TYPE_CHECKING:
-    from autotag.audio.decode import AudioInput
+    from autotag.audio.content import AudioInput
 
 SAME = 0.99
 """The cosine from which on two tracks of one duration are the same recording.

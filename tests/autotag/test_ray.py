@@ -88,7 +88,10 @@ def test_files_by_their_content_leave_nothing_behind(tmp_path: Path, monkeypatch
     monkeypatch.setenv("TMPDIR", str(tmp_path / "none"))  # there is no place for temporary files
     monkeypatch.setattr("tempfile.tempdir", None)
     content = SONG.read_bytes()
-    batch = {"path": ["s3://bucket/a.mp3", "s3://bucket/b.mp3"], "bytes": [content, b"words"]}
+    batch: dict[str, list[object]] = {
+        "path": ["s3://bucket/a.mp3", "s3://bucket/b.mp3"],
+        "bytes": [content, b"words"],
+    }
     good, bad = RayTagger(SMALL, TagRequest(top=3))(batch).to_pylist()
     expected = Tagger(SMALL).tag(SONG, TagRequest(top=3)).to_dict()
     assert (good["path"], good["size"], good["tags"]) == (

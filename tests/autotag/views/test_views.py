@@ -166,7 +166,20 @@ def made(outputs: list[Output], rows: list[list[float]], times: list[float], dur
     ms = dict.fromkeys(("decode", "mel", "model"), 0.0)
     none = np.zeros((len(rows), 1), np.float32)
     return Scores(
-        *(tuple(outputs), scores, none, np.array(times), 3.0, duration, None, LONG, "0" * 64, ms, ())
+        *(
+            tuple(outputs),
+            scores,
+            none,
+            np.ones(len(rows), np.float32),
+            np.array(times),
+            3.0,
+            duration,
+            None,
+            LONG,
+            "0" * 64,
+            ms,
+            (),
+        )
     )
 
 
@@ -265,8 +278,10 @@ def test_a_page_with_a_taggram(autotag: Run, songs: Path, tmp_path: Path, browse
     assert browser.get(now).startswith("0:00  ")
     browser.wait("document.querySelector('audio').readyState > 0")
     assert browser.get("document.querySelector('audio').duration") == pytest.approx(70, abs=0.1)
-    while browser.get("document.activeElement.getAttribute('role')") != "slider":  # the player comes first
+    for _ in range(30):  # the player comes first, and has several buttons
         browser.press("Tab")
+        if browser.get("document.activeElement.getAttribute('role')") == "slider":
+            break
     assert browser.get("document.activeElement.getAttribute('role')") == "slider"
     browser.press("ArrowRight")
     browser.press("PageUp")
