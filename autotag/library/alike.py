@@ -19,7 +19,7 @@ SAME = 0.99
 
 Of 30 songs written again (`benchmarks/copies.py`, vgg-12k-48-x2-db) as MP3 of good and middle quality, OGG of
 the worst, and WAV at 22 kHz all reach 0.994; at -12 dB 0.988 and more, as Opus 0.982 and more, half of them
-0.998; as MP3 of the worst quality half are below 0.93, which are taken for other recordings. Of 5,995 pairs of
+0.998; as MP3 of the worst quality half are below 0.93, and taken for other recordings. Of 5,995 pairs of
 different recordings 40 reach 0.97 and 10 reach 0.98, piano and piano most of all, the highest 0.989.
 """
 
