@@ -30,6 +30,7 @@ def bench(
     songs: Annotated[
         list[Path] | None,
         typer.Argument(
+            parser=options.local_path,
             metavar="[FILE...]",
             readable=False,
             help="Audio files. Without any, a made MP3 of 29.1 s is timed.",

@@ -55,7 +55,14 @@ def _out(*endings: str) -> Any:
 
 
 Song = Annotated[
-    Path, typer.Argument(metavar="FILE", readable=False, callback=audio_file, help="An audio file.")
+    Path,
+    typer.Argument(
+        parser=options.local_path,
+        metavar="FILE",
+        readable=False,
+        callback=audio_file,
+        help="An audio file.",
+    ),
 ]
 
 
