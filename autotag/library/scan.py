@@ -175,15 +175,17 @@ def _tag(
     for path, first in todo.twins.items():
         others.setdefault(first, []).append(path)
     files = [path for path in todo.tag if path not in todo.twins]
-    if progress:
-        progress(0, len(files), None)
+    tell = progress or (lambda *_: None)
+    done = 0
+    tell(done, len(todo.tag), None)
     with closing(tag_files(map(Path, files), model, request, jobs=jobs)) as outcomes:
-        for done, outcome in enumerate(outcomes, 1):
-            for named in [outcome, *(_renamed(outcome, path) for path in others.get(outcome.path or "", ()))]:
+        for outcome in outcomes:
+            names = others.get(outcome.path or "", ())
+            for named in [outcome, *(_renamed(outcome, path) for path in names)]:
                 library.write(named)
                 counts[todo.tag[named.path or ""] if named.ok else "failed"] += 1
-            if progress:
-                progress(done, len(files), outcome)
+                done += 1
+                tell(done, len(todo.tag), named)
     return counts
 
 

@@ -112,7 +112,7 @@ def search(
         elif upper := [tag for tag in term if _is_upper(tag)]:
             if len(term) > 1:
                 raise LibraryError(f"'{upper[0].name}' has only an upper bound, which does not go with 'or'.")
-            part = _any_of(vocabulary, [_complement(tag) for tag in term], 0.0, special=wants)
+            part = _any_of(vocabulary, [_complement(tag) for tag in term], 0.0, special=wants, ranked=False)
             found.conditions.append(
                 Part(f"{'NOT IN' if wants else 'IN'} (SELECT track FROM ({part.sql}))", part.values)
             )
@@ -120,13 +120,18 @@ def search(
             found.sources.append(_any_of(vocabulary, term, minimum, special=False, first=not found.sources))
             found.names.append(" or ".join(tag.name for tag in term))
         else:
-            part = _any_of(vocabulary, term, unwanted_minimum, special=True)
+            part = _any_of(vocabulary, term, unwanted_minimum, special=True, ranked=False)
             found.conditions.append(Part(f"NOT IN (SELECT track FROM ({part.sql}))", part.values))
     return found
 
 
 def _any_of(
-    vocabulary: Vocabulary, tags: Iterable[TagTerm], minimum: float, special: bool, first: bool = True
+    vocabulary: Vocabulary,
+    tags: Iterable[TagTerm],
+    minimum: float,
+    special: bool,
+    first: bool = True,
+    ranked: bool = True,
 ) -> Part:
     """A query for the tracks that have one of some tags, with the highest score of these.
 
@@ -134,6 +139,7 @@ def _any_of(
         special: whether tags that imply one count as it.
         first: whether the tracks are found by this; else it is asked about track after track, by the key of
             the table and not by the index of scores.
+        ranked: whether each track comes once, with its highest score.
     """
     parts = []
     tags = list(tags)
@@ -142,19 +148,21 @@ def _any_of(
         lower = [(sign, value) for sign, value in tag.bounds if sign[0] == ">"] or [(">=", minimum)]
         upper = [(sign, value) for sign, value in tag.bounds if sign[0] == "<"]
         indexed = first or len(ids) * len(tags) > 1
-        part = _highest([_having(tag_id, lower, indexed) for tag_id in ids])
+        part = _highest([_having(tag_id, lower, indexed) for tag_id in ids], ranked or bool(upper))
         if upper:
             limits = " AND ".join(f"score {sign} ?" for sign, _ in upper)
             values = part.values + tuple(value for _, value in upper)
             part = Part(f"SELECT track, score FROM ({part.sql}) WHERE {limits}", values)
         parts.append(part)
-    return _highest(parts)
+    return _highest(parts, ranked)
 
 
-def _highest(parts: list[Part]) -> Part:
+def _highest(parts: list[Part], ranked: bool) -> Part:
     if len(parts) == 1:
         return parts[0]
     each = " UNION ALL ".join(f"SELECT track, score FROM ({part.sql})" for part in parts)
+    if not ranked:
+        return Part(each, _values(parts))
     return Part(f"SELECT track, max(score) AS score FROM ({each}) GROUP BY track", _values(parts))
 
 
