@@ -34,6 +34,7 @@ class Scores:
     Attributes:
         scores: float32 [segments, tags], in 0..1.
         embeddings: float32 [segments, d].
+        weights: float32 [segments], the share of each segment that sounds: silence does not count in a mean.
         times: float64 [segments], seconds at which each segment starts in the file, to within a frame.
         seconds: of audio in the file.
         excerpt: seconds of it that were heard, None for all.
@@ -43,6 +44,7 @@ class Scores:
 
     scores: Array
     embeddings: Array
+    weights: Array
     times: NDArray[np.float64]
     seconds: float
     excerpt: float | None
@@ -59,14 +61,19 @@ class Scores:
         embed: bool | str = False,
     ) -> Result:
         """The top tags by the mean over the segments; arguments as of `Tagger.tag`."""
-        tags = choose(self.scores.mean(axis=0), metadata, top, threshold, merge_synonyms)
+        tags = choose(self._mean(self.scores), metadata, top, threshold, merge_synonyms)
         found = Result(
             *(str(path), metadata.name, self.seconds, len(self.scores), tags, self.ms, self.warnings),
             excerpt=self.excerpt,
         )
         if embed == "segments":
             return replace(found, embedding=self.embeddings, times=self.times)
-        return replace(found, embedding=self.embeddings.mean(axis=0)) if embed else found
+        return replace(found, embedding=self._mean(self.embeddings)) if embed else found
+
+    def _mean(self, values: Array) -> Array:
+        """Over the segments, weighed by how much of each sounds."""
+        mean: Array = np.average(values, axis=0, weights=self.weights).astype(np.float32)
+        return mean
 
 
 class Tagger:
@@ -141,8 +148,8 @@ class Tagger:
         Raises:
             AudioError: the file cannot be tagged; see its subclasses.
         """
-        mean: Array = self.scores(path).embeddings.mean(axis=0)
-        return mean
+        heard = self.scores(path)
+        return heard._mean(heard.embeddings)
 
     def scores(self, path: str | Path, seconds: float | None = None, step: float | None = None) -> Scores:
         """Scores and embeddings of each segment of a file, in constant memory but for these.
@@ -169,17 +176,20 @@ class Tagger:
         ms["mel"] -= ms["decode"]  # its clock ran while it waited for samples
 
         warnings = list(audio.warnings)
-        excerpt = audio.heard if audio.heard < audio.seconds else None
-        if excerpt is None and is_short(round(audio.seconds * config.sr), config.segment_samples):
+        excerpt = audio.seconds_read if audio.seconds_read < audio.duration else None
+        if excerpt is None and is_short(round(audio.duration * config.sr), config.segment_samples):
             whole = config.segment_samples / config.sr
             warnings.append(
-                f"{audio.seconds:.1f} s is less than one segment of {whole:.1f} s: repeated to fill it"
+                f"{audio.duration:.1f} s is less than one segment of {whole:.1f} s: repeated to fill it"
             )
         scores, embeddings = (np.concatenate(output) for output in zip(*outputs, strict=True))
         starts = np.arange(len(scores)) * frames_apart * config.hop * HOP / config.sr
-        last = max(0.0, audio.heard - config.segment_samples / config.sr)
-        times = (audio.seconds - audio.heard) / 2 + np.minimum(starts, last)
-        return Scores(scores, embeddings, times, audio.seconds, excerpt, ms, tuple(warnings))
+        last = max(0.0, audio.seconds_read - config.segment_samples / config.sr)
+        starts = np.minimum(starts, last)
+        weights = audio.weights(starts, config.segment_samples / config.sr)
+        return Scores(
+            scores, embeddings, weights, audio.start + starts, audio.duration, excerpt, ms, tuple(warnings)
+        )
 
     def _frames(self, step: float | None) -> int:
         """Frames from one segment to the next."""
