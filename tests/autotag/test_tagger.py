@@ -119,7 +119,12 @@ def test_a_short_file_is_repeated_and_says_so(tagger: Tagger, tmp_path: Path) ->
     result = tagger.tag(tmp_path / "short.wav")
     assert result.segments == 1
     assert result.warnings == ("0.2 s is less than one segment of 29.1 s: repeated to fill it",)
-    assert result.tags == tagger.tag(tmp_path / "repeated.wav").tags
+    repeated = dict(tagger.tag(tmp_path / "repeated.wav", top=0).tags)
+    for (
+        tag,
+        score,
+    ) in result.tags:  # a mean of 0.2 s may be music; repeated it is a constant offset, and removed
+        assert score == pytest.approx(repeated[tag], abs=0.01)
 
 
 def test_a_long_file_is_the_mean_of_its_parts(tagger: Tagger, tmp_path: Path) -> None:
