@@ -14,8 +14,8 @@ up. It has 2 in two equal channels, and 1 in two that have nothing to do with ea
 CANCELS_WHOLLY = 0.01
 """The same, of a single window."""
 
-OFFSET = 5e-5
-"""A constant offset below this is left alone: it is about the last bit of a 16-bit file."""
+OFFSET = 3e-4
+"""A constant offset below this, -70 dBFS, is left alone."""
 
 SCATTER = 2.0
 """So is one of less than so many standard deviations of the means of windows: it is not constant."""

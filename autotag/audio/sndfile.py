@@ -20,8 +20,8 @@ class Refused(Exception):
 
 
 def window(channels: int) -> int:
-    """Frames that are decoded, and looked at, together: 256 KiB of stereo."""
-    return max(256, (1 << 18 if channels > 8 else channels << 15) // channels)
+    """Frames that are decoded, and looked at, together: 256 KiB of float32."""
+    return max(256, (1 << 16) // channels)
 
 
 class _SoundFile(soundfile.SoundFile):  # type: ignore[misc]

@@ -88,12 +88,12 @@ class Asked:
         self.frames = now.frames
         self.announced: int | None = None
         if now.announced is not None and not (part.guessed and not part.missing):
-            self.announced = round(now.announced / (1 - part.missing))
+            self.announced = round(now.announced / max(1e-9, 1 - part.missing))
         self.warnings += now.warnings
 
     @property
     def left(self) -> int:
-        return self._open[-1].left
+        return max(source.left for source in self._open)
 
     def blocks(self, start: int = 0) -> Iterator[Array]:
         self.problem = "bytes are damaged" if self._part.damaged else ""
@@ -103,7 +103,7 @@ class Asked:
             for block in self._guarded(now, at):
                 at += len(block)
                 yield block
-            if not now.problem:
+            if not now.problem or (self.frames is not None and at >= self.frames):
                 return
             self.problem = now.problem
             # Behind the damage there may be more. What cannot be reached in the middle was never begun.
@@ -128,7 +128,11 @@ class Asked:
         """The next decoder that can open it."""
         for open_it in self._untried:
             try:
-                self._open.append(open_it())
+                source = open_it()
+                if source.samplerate < 1 or source.channels < 1:
+                    source.__exit__()
+                    raise Refused(f"a sample rate of {source.samplerate} Hz")
+                self._open.append(source)
             except AudioError:
                 raise
             except Exception as error:

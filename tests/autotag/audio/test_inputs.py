@@ -87,9 +87,11 @@ def test_samples_are_those_of_the_file(
     expected = decode(path, 12000, excerpt)
     samples, sr = soundfile.read(path, dtype="float32")
     np.testing.assert_array_equal(decode((samples, sr), 12000, excerpt), expected)
-    np.testing.assert_array_equal(decode((samples.astype(np.float64), float(sr)), 12000, excerpt), expected)
     np.testing.assert_array_equal(
-        decode((np.asfortranarray(samples), np.int64(sr)), 12000, excerpt), expected
+        decode((samples.astype(np.float64), cast(int, float(sr))), 12000, excerpt), expected
+    )
+    np.testing.assert_array_equal(
+        decode((np.asfortranarray(samples), cast(int, np.int64(sr))), 12000, excerpt), expected
     )
     if subtype == "PCM_16":
         integers, _ = soundfile.read(path, dtype="int16")
@@ -159,7 +161,7 @@ def test_messages_name_the_file() -> None:
     with pytest.raises(NotAudio, match=r"^s3://songs/1: not WAV"):
         decode(b"no audio" * 100, 12000, name="s3://songs/1")
     file = io.BytesIO(b"no audio" * 100)
-    file.name = "upload.mp3"  # type: ignore[attr-defined]
+    file.name = "upload.mp3"
     with pytest.raises(NotAudio, match=r"^upload\.mp3: not WAV"):
         decode(file, 12000)
     assert Audio("a/b.mp3", 12000).name == "a/b.mp3"
