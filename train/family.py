@@ -38,7 +38,7 @@ RESTORE_SEGMENTS = 128
 """Training clips that the batch norms of a published model see again."""
 
 _BOTH = RECIPES["soft"]
-_NEXT = replace(_BOTH, rate=5e-4)
+_NEXT = replace(_BOTH, rate=2e-4, epochs=2)
 _SEGMENT = Recipe(
     labels="soft", epochs=40, batch=32, one_cycle=True, augment=STEPS, segments=True, prior=True
 )
@@ -50,14 +50,14 @@ BUNDLED: dict[str, Recipe] = {
     "root-x10": _BOTH,
     "vgg-12k-48-x10-db": replace(_BOTH, epochs=40, start="root-x10"),
     "vgg-12k-48-x2-db": replace(_BOTH, rate=1e-3, epochs=14, start="vgg-12k-48-x10-db"),
-    "vgg-12k-48-x5-db": replace(_NEXT, epochs=3, start="vgg-12k-48-x2-db"),
-    "vgg-12k-48-x4-db": replace(_NEXT, epochs=3, start="vgg-12k-48-x2-db"),
-    "vgg-12k-48-x3-db": replace(_NEXT, epochs=3, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x5-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x4-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x3-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
     "vgg-12k-8-x1-db": replace(_NEXT, rate=1e-3, epochs=8, start="vgg-12k-48-x2-db"),
-    "vgg-12k-24-x1-db": replace(_NEXT, epochs=3, start="vgg-12k-48-x2-db"),
-    "vgg-12k-48-x1-db": replace(_NEXT, epochs=3, start="vgg-12k-48-x2-db"),
-    "vgg-12k-96-x2-db": replace(_NEXT, epochs=4, start="vgg-12k-48-x2-db"),
-    "vgg-12k-96-x1-db": replace(_NEXT, epochs=2, start="vgg-12k-96-x2-db"),
+    "vgg-12k-24-x1-db": replace(_NEXT, epochs=1, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x1-db": replace(_NEXT, epochs=1, start="vgg-12k-48-x2-db"),
+    "vgg-12k-96-x2-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
+    "vgg-12k-96-x1-db": replace(_NEXT, epochs=1, start="vgg-12k-96-x2-db"),
     "root-musicnn": replace(_SEGMENT, epochs=60),
     "root-musicnn-96": replace(_SEGMENT_NEXT, rate=1e-3, epochs=5, start="root-musicnn"),
     "root-musicnn-long": replace(_SEGMENT_NEXT, rate=1e-3, epochs=8, start="root-musicnn-96"),

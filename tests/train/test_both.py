@@ -1,6 +1,7 @@
 """One network for both vocabularies: trained with hints, calibrated, exported, measured."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from train.export.publish import Words, export
 from train.fit import run as runs
 from train.fit.loop import fit
 from train.fit.recipe import RECIPES
+from train.report.card import card
+from train.report.measured import MEASURED
 
 CONFIG = Config(hop=10)
 
@@ -85,6 +88,28 @@ def test_calibration_is_folded_in_and_leaves_the_others_alone(
     np.testing.assert_allclose(now[:, 1::2], before[:, 1::2], atol=1e-4)
     assert np.abs(now[:, ::2] - before[:, ::2]).max() > 1e-3
     assert scores.shape == (12, 100)
+
+
+def test_the_card_says_what_was_measured(
+    models: Path, data: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once: a model that has not changed is not measured again."""
+    noise = {"silence": [], "white noise": [("weird", 0.1)]}
+    monkeypatch.setattr("train.report.measured.heard", lambda taggers: [noise for _ in taggers])
+    monkeypatch.setattr("train.report.measured.ROUNDS", 1)
+    monkeypatch.setattr("train.measure.robustness.EVERY", 1)
+    text = card(models, data, None, cache).read_text("utf-8")
+    measured = json.loads((models / MEASURED).read_text())[CONFIG.name]
+    for vocabulary in ("mtat", "msd"):
+        found, (low, high) = measured["test"][vocabulary], measured["intervals"][vocabulary]["roc_auc"]
+        assert low <= found["roc_auc"] <= high
+        assert f"| {CONFIG.name} | {vocabulary} | {found['roc_auc']:.3f} ({low:.3f} to {high:.3f}) |" in text
+    assert measured["test"] == Model(models / f"{CONFIG.name}.onnx").metadata.metrics["int8"]["test"]
+    assert f"| {CONFIG.name} | refused | weird 0.10 |" in text
+    assert "| mtat | classical |" in text, "tag by tag"
+    assert not re.search(r"\{[a-z]+\}", text), "no table is missing"
+    monkeypatch.setattr("train.report.measured._figures", None)
+    assert card(models, data, None, cache).exists()
 
 
 def test_the_product_shows_one_vocabulary_or_both(models: Path, autotag: Run) -> None:

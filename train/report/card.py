@@ -133,7 +133,8 @@ def _robustness(files: list[ModelFile], measured: dict[str, Any]) -> str:
     rows = []
     for file in files:
         found = measured[file.name]["robustness"]
-        rows.append((file.name, *(f"{found[c]['roc_auc']:.3f}" for c in conditions)))
+        if found:
+            rows.append((file.name, *(f"{found[c]['roc_auc']:.3f}" for c in conditions)))
     return _table(("model", *conditions), rows)
 
 

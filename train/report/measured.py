@@ -14,11 +14,12 @@ from autotag.speed.measure import clip_ms
 from autotag.tagger import Tagger
 from train.data.cache import mel_power
 from train.data.dataset import Dataset
+from train.errors import DataError
 from train.export.calibration import reliability
 from train.fit.run import write
 from train.measure.evaluate import clip_scores, evaluate_split, for_model
 from train.measure.intervals import interval
-from train.measure.metrics import by_kind, evaluate, pr_auc, roc_auc
+from train.measure.metrics import by_kind, evaluate, evaluate_outputs, pr_auc, roc_auc
 from train.measure.robustness import robustness
 from train.measure.sounds import heard
 
@@ -37,37 +38,40 @@ def measure(files: list[ModelFile], folder: Path, dataset: Dataset, cache: Path)
     path = folder / MEASURED
     before: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
     clips = dataset.fingerprint(dataset.present)
-    found: dict[str, Any] = {}
-    for file in files:
-        same = {"sha256": file.sha256, "clips": clips}
-        kept = before.get(file.name, {})
-        if not same.items() <= kept.items():
-            kept = same | _figures(file, dataset, cache)
-            write(path, json.dumps(before | found | {file.name: kept}, indent=1) + "\n")
-        found[file.name] = kept
+    found = {
+        file.name: before[file.name]
+        for file in files
+        if {"sha256": file.sha256, "clips": clips}.items() <= before.get(file.name, {}).items()
+    }
+    new = [file for file in files if file.name not in found]
+    said = heard([Tagger(file.path, threads=1) for file in new]) if new else []
+    for file, sounds in zip(new, said, strict=True):
+        figures = {"sha256": file.sha256, "clips": clips, "sounds": sounds}
+        found[file.name] = figures | _figures(file, dataset, cache)
+        write(path, json.dumps(before | found, indent=1) + "\n")
     for file, milliseconds in zip(files, clip_ms(files, ROUNDS, 1, "model"), strict=True):
         found[file.name]["ms"] = round(milliseconds, 2)
-    write(path, json.dumps(found, indent=1) + "\n")
+    write(path, json.dumps({file.name: found[file.name] for file in files}, indent=1) + "\n")
     return found
 
 
 def _figures(file: ModelFile, dataset: Dataset, cache: Path) -> dict[str, Any]:
+    """What the model says of clips: of disturbed ones only if it has several vocabularies."""
     model = Model(file.path, threads=1, sha256=file.sha256)
     power, usable = mel_power(dataset, file.metadata.config, cache)
     own, rows = for_model(dataset, model), dataset.rows("test", usable)
     scores = clip_scores(lambda cut: model(cut)[0], file.metadata.config, power, rows)
-    (disturbed,) = robustness([model], dataset, usable)
-    (said,) = heard([Tagger(file.path, threads=1)])
+    known = None if own.known is None else own.known[rows]
+    several = len(file.metadata.vocabularies) > 1
     return {
         "valid": evaluate_split(model, dataset, power, usable, "valid"),
-        "test": evaluate_split(model, dataset, power, usable, "test"),
+        "test": evaluate_outputs(own.outputs, own.truth[rows], own.target[rows], scores, known),
         "intervals": _intervals(own, rows, scores),
         "kinds": _rounded(by_kind(own.outputs, roc_auc(own.truth[rows], scores))),
         "sources": _by_source(own, rows, scores),
         "tags": _by_tag(own, rows, scores),
         "reliability": _reliability(own, rows, scores, file),
-        "robustness": disturbed,
-        "sounds": said,
+        "robustness": robustness([model], dataset, usable)[0] if several else {},
     }
 
 
@@ -99,7 +103,10 @@ def _intervals(dataset: Dataset, rows: NDArray[np.intp], scores: Array) -> dict[
     """By vocabulary, the ends of the interval of each metric."""
 
     def metrics(drawn: NDArray[np.intp]) -> dict[str, float]:
-        found = _evaluated(dataset, rows[drawn], scores[drawn])
+        try:
+            found = _evaluated(dataset, rows[drawn], scores[drawn])
+        except DataError:  # a sample in which no tag has an AUC
+            return {}
         return {f"{v}/{name}": value for v, values in found.items() for name, value in values.items()}
 
     found: dict[str, dict[str, list[float]]] = {}
