@@ -54,10 +54,10 @@ def main(folder: str, model: str = "vgg-12k-48-x2-db", number: int = 60) -> None
                 soundfile.write(copy, sound, sr, format=container, subtype=codec, **options)
                 found[name].append(float(cosines(compact(tagger.embed(copy)), vector)[0]))
     for name, values in found.items():
-        low = np.percentile(values, (0, 1, 5, 50))
         share = np.mean(np.array(values) >= SAME)
+        lowest, low, rather, median = np.percentile(values, (0, 1, 5, 50))
         print(
-            f"{name}: lowest {low[0]:.3f}, 1 % {low[1]:.3f}, 5 % {low[2]:.3f}, median {low[3]:.3f}; {share:.1%}"
+            f"{name}: lowest {lowest:.3f}, 1 % {low:.3f}, 5 % {rather:.3f}, median {median:.3f}; {share:.1%}"
         )
     others = [np.delete(cosines(b"".join(originals), each), n).max() for n, each in enumerate(originals)]
     print(

@@ -68,7 +68,7 @@ def main() -> int:
             decode(data, 12000, excerpt, name=name)
             outcome = "ok"
         except AudioError as error:
-            outcome = error.kind
+            outcome = type(error).__name__
         except Exception as error:
             outcome = f"anything else: {type(error).__name__}: {error}"
         if time.monotonic() - begun > asked.most:

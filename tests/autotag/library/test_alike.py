@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from autotag.audio.decode import AudioInput
+from autotag.audio.content import AudioInput
 from autotag.errors import AudioError, LibraryError
 from autotag.library.alike import SAME, duplicates, similar
 from autotag.library.database import Library
