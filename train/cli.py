@@ -15,7 +15,7 @@ from autotag.errors import AutotagError
 from train.errors import RunsFailed
 
 if TYPE_CHECKING:
-    from train.fit.recipe import Recipe
+    pass
 from train.options import (
     Arch,
     Audio,
@@ -37,6 +37,7 @@ from train.options import (
     Verbose,
     Without,
     Work,
+    chosen_recipe,
 )
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -114,7 +115,7 @@ def fit(
     if verbose:
         show_details()
     wanted = Config.parse(config)
-    chosen = replace(_recipe(recipe, labels, epochs, without), seed=seed)
+    chosen = replace(chosen_recipe(recipe, labels, epochs, without), seed=seed)
     run = work / wanted.name / f"seed-{seed}"
     dataset = read(data, chosen.labels, audio)
     with alone(run):
@@ -143,7 +144,7 @@ def study(
     from train.study import study as run_study
 
     configs = choose(arch, only or ())
-    chosen = _recipe(recipe, labels, epochs, without)
+    chosen = chosen_recipe(recipe, labels, epochs, without)
     run_study(configs, runs, read(data, chosen.labels, audio), cache, work, chosen, device)
     typer.echo(work)
 
@@ -275,25 +276,6 @@ def report(
     from train.report.tables import report as write_report
 
     typer.echo(write_report(runs, out or runs[0]))
-
-
-def _recipe(
-    name: RecipeName, labels: Labels | None, epochs: int | None, without: list[str] | None
-) -> "Recipe":
-    """A recipe with the changes that the command line asks for."""
-    from train.fit.recipe import RECIPES
-
-    recipe = RECIPES[name]
-    if labels is not None:
-        recipe = replace(recipe, labels=labels.value)
-    if epochs is not None:
-        recipe = replace(recipe, epochs=epochs)
-    for step in without or ():
-        if step not in recipe.augment:
-            steps = ", ".join(recipe.augment) or "none"
-            raise typer.BadParameter(f"{step!r}: the recipe's steps are {steps}", param_hint="--without")
-        recipe = replace(recipe, augment=tuple(s for s in recipe.augment if s != step))
-    return recipe
 
 
 def main() -> None:

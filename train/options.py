@@ -1,10 +1,16 @@
 """Options that several commands of `python -m train` share."""
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from autotag.config import RESOLUTIONS
+
+if TYPE_CHECKING:
+    from train.fit.recipe import Recipe
 
 Data = Annotated[
     Path, typer.Option(help="Read this folder: MagnaTagATune's layout, or the Million Song Dataset's.")
@@ -81,3 +87,22 @@ Arch = Annotated[
         metavar=f"[{'|'.join((*RESOLUTIONS, 'all'))}]", help="Choose the configurations of an architecture."
     ),
 ]
+
+
+def chosen_recipe(
+    name: RecipeName, labels: Labels | None, epochs: int | None, without: list[str] | None
+) -> "Recipe":
+    """A recipe with the changes that the command line asks for."""
+    from train.fit.recipe import RECIPES
+
+    recipe = RECIPES[name]
+    if labels is not None:
+        recipe = replace(recipe, labels=labels.value)
+    if epochs is not None:
+        recipe = replace(recipe, epochs=epochs)
+    for step in without or ():
+        if step not in recipe.augment:
+            steps = ", ".join(recipe.augment) or "none"
+            raise typer.BadParameter(f"{step!r}: the recipe's steps are {steps}", param_hint="--without")
+        recipe = replace(recipe, augment=tuple(s for s in recipe.augment if s != step))
+    return recipe

@@ -17,7 +17,6 @@ parquet = pytest.importorskip("pyarrow.parquet")
 
 SMALL = "vgg-12k-48-x10-db"
 
-takes_bytes = pytest.mark.xfail(reason="Audio takes paths only until its bytes are merged", strict=False)
 
 SCRIPT = """
 import os, signal, sys
@@ -46,7 +45,6 @@ rows.write_parquet(str(out / "rows"))
 """
 
 
-@takes_bytes
 @pytest.mark.skipif(sys.platform != "linux", reason="Ray's clusters are for Linux")
 def test_a_killed_worker_costs_no_song(tmp_path: Path) -> None:
     songs, out = tmp_path / "songs", tmp_path / "out"
@@ -81,7 +79,6 @@ def test_files_by_their_paths_alone() -> None:
     assert len(row["tags"]) == 5
 
 
-@takes_bytes
 def test_files_by_their_content_leave_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from autotag.ray import RayTagger
 
