@@ -239,6 +239,18 @@ def test_what_autotag_wrote_into_a_file_does_not_make_it_tag_it_again(autotag: R
     )
 
 
+@on_posix
+def test_what_could_not_be_read_is_tried_again_by_the_next_run(tmp_path: Path) -> None:
+    """Unlike what was read and is no audio: that is so until it changes."""
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "words.wav").write_text("words")
+    paths = [tmp_path / "pipe.wav", tmp_path / "words.wav"]
+    first = tag_into(paths, tmp_path / "tags.jsonl", SMALL, jobs=1)
+    assert (first.failed, first.skipped) == (2, 0)
+    second = tag_into(paths, tmp_path / "tags.jsonl", SMALL, jobs=1)
+    assert (second.failed, second.skipped, second.failed_before) == (1, 1, 1)
+
+
 def test_tags_that_were_chosen_otherwise_are_not_mixed(autotag: Run, tmp_path: Path) -> None:
     out = tmp_path / "tags.jsonl"
     for number in range(2):
