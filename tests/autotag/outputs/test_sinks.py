@@ -239,6 +239,18 @@ def test_what_autotag_wrote_into_a_file_does_not_make_it_tag_it_again(autotag: R
     )
 
 
+def test_a_folder_chooses_among_the_results_of_an_earlier_run_however_it_is_spelled(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        soundfile.write(tmp_path / folder / "song.flac", music(1, 12000), 12000)
+    tag_into(sorted(tmp_path.glob("*/song.flac")), tmp_path / "tags.jsonl", SMALL, jobs=1)
+    command = [sys.executable, "-m", "autotag", "write", "one", "--from", "tags.jsonl", "--threshold", "0"]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert run.stderr.splitlines()[-1] == "1 written, 0 unchanged, 0 failed"
+    assert str(tmp_path / "one" / "song.flac") in run.stdout
+    assert "two" not in run.stdout
+
+
 @on_posix
 def test_what_could_not_be_read_is_tried_again_by_the_next_run(tmp_path: Path) -> None:
     """Unlike what was read and is no audio: that is so until it changes."""
