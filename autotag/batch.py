@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autotag.config import DEFAULT
-from autotag.errors import Crashed
+from autotag.errors import Crashed, UnreadableAudio
 from autotag.request import TagRequest
 from autotag.result import Failure, Outcome
 from autotag.system.cores import usable_cores
@@ -75,7 +75,10 @@ def start(
 
 def _tag(tagger: "Tagger", request: TagRequest, path: PathInput) -> Outcome:
     size, modified = _state(path)  # before it is read: what changes meanwhile is tagged again
-    return replace(tagger.attempt(path, request), size=size, modified=modified)
+    outcome = tagger.attempt(path, request)
+    if isinstance(outcome, Failure) and outcome.error == UnreadableAudio.__name__:
+        return outcome  # without size and time, so that the next run tries again
+    return replace(outcome, size=size, modified=modified)
 
 
 def _crashed(path: PathInput, crash: Crash) -> Failure:

@@ -89,7 +89,7 @@ class Config:
         """The configuration of a name such as `vgg-12k-48-x2-db`."""
         match = re.fullmatch(r"([a-z]+)-(\d+)k-(\d+)-x(\d+)-([a-z]+)", name)
         if not match:
-            raise ConfigError(f"{name!r} is not a configuration: write one like 'vgg-12k-48-x2-db'")
+            raise ConfigError(f"{name!r} is not a configuration. Write one like 'vgg-12k-48-x2-db'.")
         arch, sr, mels, hop, log = match.groups()
         return cls(arch, int(sr) * 1000, int(mels), int(hop), log)
 
@@ -125,7 +125,7 @@ def parse_model_name(name: str) -> tuple[Config, str]:
 
 def _allow(what: str, value: object, allowed: tuple[object, ...]) -> None:
     if value not in allowed:
-        raise ConfigError(f"{what} {value!r} is not in the study: use {', '.join(map(str, allowed))}")
+        raise ConfigError(f"{what} {value!r} is not in the study. Use {', '.join(map(str, allowed))}.")
 
 
 DEFAULT = Config()

@@ -49,10 +49,6 @@ class NoHome(AutotagError, OSError):
     """A user has no folder of their own, where autotag would keep a file that nobody named."""
 
 
-class RowsError(AutotagError, ValueError):
-    """A file is not the JSON lines of an earlier run."""
-
-
 class Crashed(AudioError):
     """The process that was at the file ended, or an error was raised that nobody foresaw."""
 
@@ -74,7 +70,7 @@ class ModelError(AutotagError, ValueError):
 
 
 class ModelNotFound(AutotagError, LookupError):
-    """No model of that name, or at that resolution, is at hand."""
+    """No model of that name, or at that resolution, is installed."""
 
 
 class VocabularyNotFound(AutotagError, LookupError):
@@ -86,7 +82,7 @@ class DeviceNotFound(AutotagError, LookupError):
 
 
 class BudgetError(AutotagError, ValueError):
-    """No model at hand is as fast, as small and as good as was asked for."""
+    """No installed model is as fast, as small and as good as was asked for."""
 
 
 class LibraryError(AutotagError, ValueError):

@@ -48,6 +48,7 @@ _ART = ("choir", "classical", "harpsichord", "indian", "opera", "sitar")
 
 _ROCK = ("rock",)
 _VOCALS = ("vocals",)
+_SILENT = ("no vocals",)
 
 
 def _genre(name: str, genre: str, implies: tuple[str, ...] = (), synonyms: tuple[str, ...] = ()) -> Meaning:
@@ -103,19 +104,20 @@ MEANINGS = (
     Meaning("synth", "instrument"),
     Meaning("violin", "instrument", implies=("strings",)),
     # voices
-    Meaning("choir", "voice", ("choral",), _VOCALS),
+    Meaning("choir", "voice", ("choral",), _VOCALS, _SILENT),
     Meaning(
         "female vocal",
         "voice",
         ("female", "female vocalist", "female vocalists", "female voice", "woman"),
         _VOCALS,
+        _SILENT,
     ),
-    Meaning("male vocal", "voice", ("male", "male vocalists", "male voice", "man"), _VOCALS),
+    Meaning("male vocal", "voice", ("male", "male vocalists", "male voice", "man"), _VOCALS, _SILENT),
     Meaning("instrumental", "voice", yields_to=_VOCALS),
     Meaning("no vocals", "voice", ("no vocal", "no voice"), yields_to=_VOCALS),
-    Meaning("opera", "voice", implies=_VOCALS, genre="Opera"),
-    Meaning("singing", "voice", implies=_VOCALS, yields_to=("no vocals",)),
-    Meaning("vocals", "voice", ("vocal", "voice"), yields_to=("no vocals",)),
+    Meaning("opera", "voice", implies=_VOCALS, yields_to=_SILENT, genre="Opera"),
+    Meaning("singing", "voice", implies=_VOCALS, yields_to=_SILENT),
+    Meaning("vocals", "voice", ("vocal", "voice"), yields_to=_SILENT),
     # moods
     Meaning("beautiful", "mood", mood="Beautiful"),
     Meaning("catchy", "mood"),

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from autotag.audio.decode import Audio, AudioInput
+from autotag.audio.content import AudioInput
+from autotag.audio.decode import Audio
 from autotag.audio.held import Held
 from autotag.audio.mel import log_mel_blocks
 from autotag.audio.segments import fill, is_short, segments
@@ -38,6 +39,7 @@ class Scores:
         outputs: what the network scores.
         scores: float32 [segments, outputs], in 0..1.
         embeddings: float32 [segments, d].
+        weights: float32 [segments], the share of each segment that sounds: silence does not count in a mean.
         times: float64 [segments], seconds at which each segment starts in the file, to within a frame.
         segment_seconds: seconds of one segment.
         duration: seconds of audio in the file.
@@ -50,6 +52,7 @@ class Scores:
     outputs: tuple[Output, ...]
     scores: Array
     embeddings: Array
+    weights: Array
     times: NDArray[np.float64]
     segment_seconds: float
     duration: float
@@ -61,12 +64,15 @@ class Scores:
 
     def mean(self) -> Array:
         """The score of each output, the mean over the segments: float32 [outputs]."""
-        mean: Array = self.scores.mean(axis=0)
-        return mean
+        return self._mean(self.scores)
 
     def embedding(self) -> Array:
         """The mean embedding over the segments: float32 [d]."""
-        mean: Array = self.embeddings.mean(axis=0)
+        return self._mean(self.embeddings)
+
+    def _mean(self, values: Array) -> Array:
+        """Over the segments, weighed by how much of each sounds."""
+        mean: Array = np.average(values, axis=0, weights=self.weights).astype(np.float32)
         return mean
 
     def result(self, request: TagRequest, path: str | None = None) -> Result:
@@ -224,13 +230,13 @@ class Tagger:
             )
         scores, embeddings = (np.concatenate(output) for output in zip(*outputs, strict=True))
         starts = np.arange(len(scores)) * frames_apart * config.hop * HOP / config.sr
-        before = (sound.duration - sound.seconds_read) / 2
-        times = before + np.minimum(starts, max(0.0, sound.seconds_read - length))
+        starts = np.minimum(starts, max(0.0, sound.seconds_read - length))
         return Scores(
             self.metadata.outputs,
             scores,
             embeddings,
-            times,
+            sound.weights(starts, length),
+            sound.start + starts,
             length,
             sound.duration,
             part,
@@ -249,8 +255,8 @@ class Tagger:
         if not 1 <= frames <= config.frames:
             frame = HOP * config.hop / config.sr
             raise ValueError(
-                f"a step of {step:g} s: use one from {frame:.3f} s, a frame of {config.name}, to "
-                f"{config.frames * frame:.2f} s, its segment"
+                f"The step is {step:g} s. Use one from {frame:.3f} s, a frame of {config.name}, to "
+                f"{config.frames * frame:.2f} s, its segment."
             )
         return frames
 

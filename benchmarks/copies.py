@@ -1,9 +1,9 @@
-"""What cosine re-encodings of one recording reach, and what different recordings do: `alike.SAME` rests on it.
+"""What cosine re-encodings of a recording reach, and what other recordings do: `alike.SAME` rests on it.
 
     python benchmarks/copies.py FOLDER [MODEL] [NUMBER]
 
-Takes the first NUMBER songs of a folder, writes each again as MP3, OGG, Opus and WAV of other qualities, rates
-and levels, and compares compact embeddings as a library keeps them.
+Takes the first NUMBER songs of a folder, writes each again as MP3, OGG, Opus and WAV of other qualities,
+rates and levels, and compares compact embeddings as a library keeps them.
 """
 
 import sys
@@ -20,7 +20,7 @@ from autotag.library.alike import SAME
 from autotag.library.vectors import compact, cosines
 from autotag.tagger import Tagger
 
-COPIES = (
+COPIES: tuple[tuple[str, str, dict[str, float], float, int], ...] = (
     ("mp3, best", ".mp3", {"compression_level": 0.0}, 1.0, 44100),
     ("mp3, middle", ".mp3", {"compression_level": 0.5}, 1.0, 44100),
     ("mp3, worst", ".mp3", {"compression_level": 0.99}, 1.0, 44100),
@@ -54,10 +54,10 @@ def main(folder: str, model: str = "vgg-12k-48-x2-db", number: int = 60) -> None
                 soundfile.write(copy, sound, sr, format=container, subtype=codec, **options)
                 found[name].append(float(cosines(compact(tagger.embed(copy)), vector)[0]))
     for name, values in found.items():
-        low = np.percentile(values, (0, 1, 5, 50))
         share = np.mean(np.array(values) >= SAME)
+        lowest, low, rather, median = np.percentile(values, (0, 1, 5, 50))
         print(
-            f"{name}: lowest {low[0]:.3f}, 1 % {low[1]:.3f}, 5 % {low[2]:.3f}, median {low[3]:.3f}; {share:.1%}"
+            f"{name}: lowest {lowest:.3f}, 1 % {low:.3f}, 5 % {rather:.3f}, median {median:.3f}; {share:.1%}"
         )
     others = [np.delete(cosines(b"".join(originals), each), n).max() for n, each in enumerate(originals)]
     print(
@@ -67,4 +67,5 @@ def main(folder: str, model: str = "vgg-12k-48-x2-db", number: int = 60) -> None
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *sys.argv[2:3], *map(int, sys.argv[3:4]))
+    arguments = dict(enumerate(sys.argv))
+    main(sys.argv[1], arguments.get(2, "vgg-12k-48-x2-db"), int(arguments.get(3, 60)))

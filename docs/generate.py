@@ -243,7 +243,7 @@ def _run_block(block: str, folder: Path) -> str:
             done = subprocess.run(
                 command, cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8"
             )
-            if done.returncode > 1:  # 1 is a file that cannot be tagged, and may be shown
+            if done.returncode > ("missing" in line):  # a file that cannot be tagged may be shown
                 raise RuntimeError(f"{line}: exit code {done.returncode}: {done.stderr}")
             printed = (done.stdout + done.stderr).replace(str(folder), FOLDER)
             shown += [part.rstrip() for part in [line, *printed.splitlines()]]

@@ -11,7 +11,7 @@ import soxr
 
 from autotag.audio.mel import Array
 
-FORMATS = {".flac": "FLAC", ".wav": "WAV", ".mp3": "MP3", ".ogg": "OGG"}
+SOUND_FORMATS = {".flac": "FLAC", ".wav": "WAV", ".mp3": "MP3", ".ogg": "OGG"}
 """libsndfile's name of a format, by the ending of a file."""
 
 PLAYER_RATE = 24000
@@ -23,7 +23,7 @@ def write(file: Path | BinaryIO, blocks: Iterable[Array], sr: int, ending: str) 
     samples = 0
     if isinstance(file, Path):
         file.touch()  # which says why it cannot be written: libsndfile does not
-    with soundfile.SoundFile(file, "w", sr, 1, format=FORMATS[ending]) as sound:
+    with soundfile.SoundFile(file, "w", sr, 1, format=SOUND_FORMATS[ending]) as sound:
         for block in blocks:
             for start in range(0, len(block), sr):  # libsndfile's encoders do not like much at once
                 sound.write(block[start : start + sr].clip(-1, 1))

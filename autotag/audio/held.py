@@ -9,7 +9,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from autotag.audio.decode import Audio, AudioInput
+from autotag.audio.content import AudioInput
+from autotag.audio.decode import Audio
 
 BLOCK = 1 << 18
 """Samples that are read back at once: 1 MiB."""
@@ -19,7 +20,7 @@ class Held(AbstractContextManager["Held"]):
     """The samples of a sound at one rate, in a temporary file: it iterates as `Audio` does, and again.
 
     Attributes:
-        sr, duration, seconds_read, warnings: as of `Audio`.
+        sr, duration, seconds_read, start, weights, warnings: as of `Audio`.
         decode_ms: milliseconds that decoding took, without the writing.
 
     Raises:
@@ -42,7 +43,7 @@ class Held(AbstractContextManager["Held"]):
             self._file.close()
             raise
         self.sr, self.duration, self.seconds_read = sr, sound.duration, sound.seconds_read
-        self.warnings = sound.warnings
+        self.start, self.weights, self.warnings = sound.start, sound.weights, sound.warnings
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         self._file.seek(0)

@@ -1,8 +1,6 @@
 """The commands about a library: parse, call and print."""
 
-import os
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,29 +8,25 @@ import typer
 from typer.core import TyperCommand
 
 from autotag.cli.chosen import Files, chosen_files, chosen_model, chosen_run, given, with_options
+from autotag.cli.found import Nul, Paths, Playlist, Relative, only_one, show
 from autotag.cli.options import (
     FILES,
     OUTPUT,
     TAGS,
     Jobs,
     Json,
+    local_path,
 )
 from autotag.cli.run import Run, say
 from autotag.config import Config
 from autotag.models.registry import ModelChoice
-from autotag.outputs.playlist import m3u as as_m3u
-from autotag.outputs.playlist import write_paths
 from autotag.request import LIKELY
 from autotag.system.text import as_json, printable
 
 if TYPE_CHECKING:
     from autotag.library.database import Library
-    from autotag.library.query import Found
 
 MINUS = "\N{MINUS SIGN}"
-
-MOST_COPIES = 3
-"""Paths of copies that `similar` names for each track."""
 
 LibraryFile = Annotated[
     Path | None,
@@ -46,38 +40,6 @@ LibraryFile = Annotated[
 ]
 Limit = Annotated[
     int, typer.Option(min=0, metavar="N", help="List at most N tracks. 0 lists all.", rich_help_panel=OUTPUT)
-]
-
-
-def _playlist(text: str) -> Path:
-    path = Path(text)
-    if text != "-" and path.suffix not in (".m3u8", ".m3u"):
-        raise typer.BadParameter(f"{text!r}: use a name that ends in .m3u8 or .m3u, or - for stdout.")
-    return path
-
-
-Playlist = Annotated[
-    Any,
-    typer.Option(
-        "--m3u",
-        parser=_playlist,
-        metavar="FILE|-",
-        help="Write a playlist (M3U8) to FILE, or to stdout.",
-        rich_help_panel=OUTPUT,
-    ),
-]
-Relative = Annotated[
-    bool,
-    typer.Option(
-        "--relative/--absolute",
-        help="Write paths relative to the playlist's folder (in --paths, to the current one).",
-        rich_help_panel=OUTPUT,
-    ),
-]
-Paths = Annotated[bool, typer.Option("--paths", help="Print only paths, one a line.", rich_help_panel=OUTPUT)]
-Nul = Annotated[
-    bool,
-    typer.Option("-0", help="Print only paths, with a NUL after each, for xargs -0.", rich_help_panel=OUTPUT),
 ]
 
 
@@ -204,7 +166,7 @@ def find(
     from autotag.library.tags import Vocabulary
     from autotag.library.terms import joined
 
-    _only_one(m3u, json, paths, nul)
+    only_one(m3u, json, paths, nul)
     with Library(library or default_path()) as opened:
         words, tags = joined([re.sub(f"^{MINUS}", "-", term) for term in terms], Vocabulary(opened).knows)
         for tag in tags:
@@ -214,22 +176,22 @@ def find(
         asked = query(opened, wanted, unwanted, minimum)
         found = rows_of(opened, asked, limit, sort)  # type: ignore[arg-type]
         total = count(opened, asked) if limit and len(found) == limit else len(found)
-        fainter = 0
-        if minimum > FAINT:
-            fainter = count(opened, query(opened, wanted, (), FAINT)) - count(
-                opened, query(opened, wanted, (), minimum)
-            )
+        fainter = (
+            count(opened, query(opened, wanted, unwanted, FAINT, minimum)) - total if minimum > FAINT else 0
+        )
     if not found:
         say(f"No track has all of these tags. Try a lower --min (now {minimum:g}).")
     if fainter > 0 and wanted:
         say(f"{fainter} more {_tracks(fainter)} the tags with scores from {FAINT} to {minimum:g}: see --min.")
     if total > len(found):
         say(f"{len(found)} of {total} tracks are listed. Use --limit 0 to list all.")
-    _show(found, "score", m3u, relative, json, paths, nul)
+    show(found, "score", m3u, relative, json, paths, nul)
 
 
 def similar(
-    song: Annotated[Path, typer.Argument(metavar="FILE", help="A song, in the library or not.")],
+    song: Annotated[
+        Path, typer.Argument(parser=local_path, metavar="FILE", help="A song, in the library or not.")
+    ],
     limit: Limit = 20,
     copies: Annotated[
         bool, typer.Option("--copies", help="List every copy of a recording.", rich_help_panel=OUTPUT)
@@ -245,10 +207,10 @@ def similar(
     from autotag.library.alike import similar as search
     from autotag.library.database import Library, default_path
 
-    _only_one(m3u, json, paths, nul)
+    only_one(m3u, json, paths, nul)
     with Library(library or default_path()) as opened:
         found = search(opened, song, limit=limit, copies=copies)
-    _show(found, "similarity", m3u, relative, json, paths, nul)
+    show(found, "similarity", m3u, relative, json, paths, nul)
 
 
 def stats(
@@ -309,61 +271,3 @@ def _show_duplicates(library: "Library", json: bool) -> None:
 
 def _tracks(number: int) -> str:
     return "track has" if number == 1 else "tracks have"
-
-
-def _show(
-    found: "list[Found]", score: str, m3u: Path | None, relative: bool, json: bool, paths: bool, nul: bool
-) -> None:
-    if json:
-        typer.echo(as_json([_plain(track, score) for track in found], indent=2))
-    elif m3u:
-        _write_m3u(found, m3u, relative)
-    elif paths or nul:
-        named = [os.path.relpath(track.path) if relative else track.path for track in found]
-        for path in write_paths(named, sys.stdout.buffer, nul):
-            say(f"warning: {path}: left out, for its name has a line break. Use -0.")
-    elif found:
-        tags = [tag for tag, _ in found[0].tags]
-        typer.echo("  ".join([score, *tags, "path"]))
-        for track in found:
-            each = [f"{value:{len(tag)}.2f}" for tag, value in track.tags]
-            copies = f"  (and {len(track.copies)} copies)" if track.copies else ""
-            typer.echo("  ".join([f"{track.score:{len(score)}.2f}", *each, printable(track.path)]) + copies)
-
-
-def _plain(track: "Found", score: str) -> dict[str, Any]:
-    plain: dict[str, Any] = {
-        "path": track.path,
-        "duration": round(track.duration, 3),
-        score: round(track.score, 4),
-    }
-    if track.tags:
-        plain["tags"] = [{"tag": tag, "score": round(value, 4)} for tag, value in track.tags]
-    return plain | ({"copies": list(track.copies)} if track.copies else {})
-
-
-def _write_m3u(found: "list[Found]", path: Path, relative: bool) -> None:
-    from autotag.system.files import replacing
-
-    to_stdout = str(path) == "-"
-    folder = Path.cwd() if to_stdout else Path(os.path.abspath(path)).parent  # noqa: PTH100
-    text, left_out = as_m3u(((track.path, track.duration) for track in found), folder if relative else None)
-    for name in left_out:
-        say(
-            f"warning: {name}: left out of the playlist, for its name has control characters or is not UTF-8."
-        )
-    if to_stdout:
-        sys.stdout.buffer.write(text.encode())
-        sys.stdout.buffer.flush()
-        return
-    with replacing(path) as part:
-        part.write_text(text, "utf-8", newline="\n")
-    say(f"{path}: {len(found) - len(left_out)} tracks")
-
-
-def _only_one(m3u: Path | None, json: bool, paths: bool, nul: bool) -> None:
-    told = [name for name, on in (("--m3u", m3u), ("--json", json), ("--paths", paths or nul)) if on]
-    if len(told) > 1:
-        raise typer.BadParameter(
-            f"{' and '.join(told)} are different outputs. Give one of them.", param_hint=told[0]
-        )

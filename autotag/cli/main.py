@@ -21,7 +21,6 @@ from autotag.errors import AutotagError
 from autotag.system.cores import ONE_THREAD
 from autotag.system.streams import keep_descriptors, quiet_decoders
 
-
 INTERRUPTED = 130, 143
 """Exit codes after Ctrl-C and after SIGTERM."""
 

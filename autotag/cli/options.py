@@ -22,7 +22,7 @@ LOWEST, LARGEST = 1.0, 1e9
 def _parsed(values: dict[str, int]) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if text not in values:
-            raise typer.BadParameter(f"{text!r}: use {', '.join(values)}.")
+            raise typer.BadParameter(f"{text!r} is not allowed. Use {', '.join(values)}.")
         return values[text]
 
     return parse
@@ -30,28 +30,30 @@ def _parsed(values: dict[str, int]) -> Callable[[str], int]:
 
 def _threshold(text: str) -> Any:
     if text != "auto" and not 0 <= number(text) <= 1:
-        raise typer.BadParameter(f"{text!r}: use a score between 0 and 1, or 'auto'.")
+        raise typer.BadParameter(f"{text!r} is not allowed. Use a score between 0 and 1, or 'auto'.")
     return text if text == "auto" else number(text)
 
 
 def _budget(text: str) -> float:
     value = number(text.removesuffix("ms"))
     if not 0 < value < LARGEST:
-        raise typer.BadParameter(f"{text!r}: use a number of milliseconds, such as 50ms.")
+        raise typer.BadParameter(f"{text!r} is not allowed. Use a number of milliseconds, such as 50ms.")
     return value
 
 
 def _seconds(text: str) -> float:
     value = number(text)
     if not LOWEST <= value < LARGEST:
-        raise typer.BadParameter(f"{text!r}: use a number of seconds from {LOWEST:g}.")
+        raise typer.BadParameter(f"{text!r} is not allowed. Use a number of seconds from {LOWEST:g}.")
     return value
 
 
 def _shard(text: str) -> tuple[int, int]:
     index, _, count = text.partition("/")
     if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
-        raise typer.BadParameter(f"{text!r}: use i/n, such as 1/4 for the first of four parts.")
+        raise typer.BadParameter(
+            f"{text!r} is not allowed. Use i/n, such as 1/4 for the first of four parts."
+        )
     return int(index), int(count)
 
 
@@ -76,7 +78,9 @@ def output(*endings: str) -> Callable[[str], Path]:
     def parse(text: str) -> Path:
         path = Path(text)
         if path.suffix not in endings:
-            raise typer.BadParameter(f"{text!r}: use a name that ends in {' or '.join(endings)}.")
+            raise typer.BadParameter(
+                f"{text!r} is not allowed. Use a name that ends in {' or '.join(endings)}."
+            )
         if path.is_dir() or not path.parent.is_dir():
             what = "is a folder" if path.is_dir() else "lies in a folder that does not exist"
             raise typer.BadParameter(f"{text!r} {what}. Name a file in a folder that exists.")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def _counts(text: str) -> list[int]:
     parts = text.split(",")
     if not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise typer.BadParameter(f"{text!r}: use numbers from 1, such as 1 or 1,2.")
+        raise typer.BadParameter(f"{text!r} is not allowed. Use numbers from 1, such as 1 or 1,2.")
     return list(map(int, parts))
 
 
@@ -30,6 +30,7 @@ def bench(
     songs: Annotated[
         list[Path] | None,
         typer.Argument(
+            parser=options.local_path,
             metavar="[FILE...]",
             readable=False,
             help="Audio files. Without any, a made MP3 of 29.1 s is timed.",

@@ -37,7 +37,7 @@ NUMBERS = (".json", ".csv", ".npz")
 SOUNDS = (".flac", ".wav", ".mp3", ".ogg")
 
 
-def _one_file(path: Path) -> Path:
+def audio_file(path: Path) -> Path:
     if path.is_dir():
         raise typer.BadParameter(f"{path} is a folder. Name one audio file.")
     return path
@@ -55,7 +55,14 @@ def _out(*endings: str) -> Any:
 
 
 Song = Annotated[
-    Path, typer.Argument(metavar="FILE", readable=False, callback=_one_file, help="An audio file.")
+    Path,
+    typer.Argument(
+        parser=options.local_path,
+        metavar="FILE",
+        readable=False,
+        callback=audio_file,
+        help="An audio file.",
+    ),
 ]
 
 
@@ -173,7 +180,7 @@ def _sonify(sound: Any, config: Config, part: Path, out: Path, run: Run) -> str:
     from autotag.audio.encode import write
     from autotag.views.sonify import PIECE, likeness, sonify
 
-    pieces = math.ceil(sound.seconds_read / PIECE)
+    pieces = math.ceil(sound.seconds_read / PIECE - 0.01)
     heard = sonify(sound, config.sr, config.mels, config.hop)
     samples = write(part, run.progress(heard, pieces, f"pieces of {PIECE:.0f} s"), config.sr, out.suffix)
     like = likeness(sound, Audio(part, config.sr), config.sr)

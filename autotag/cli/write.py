@@ -156,10 +156,13 @@ def _tags(
 def _earlier(path: Path, request: TagRequest, files: Files | None) -> Iterator[Outcome]:
     """The outcomes of an earlier run, of all files or of some, that are still of the files as they are."""
     from autotag.library.keep import read_outcomes
+    from autotag.library.spelling import as_known
     from autotag.outputs.filetags import is_own_write
 
-    named = {str(file) for file in files.found()} if files else None
-    for outcome in read_outcomes(path, request):
+    outcomes = list(read_outcomes(path, request))
+    known = {outcome.path for outcome in outcomes if outcome.path is not None}
+    named = {str(file) for file in as_known(files.found(), known)} if files else None
+    for outcome in outcomes:
         if named is not None and outcome.path not in named:
             continue
         modified = size_and_time(Path(outcome.path or ""))[1]

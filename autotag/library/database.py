@@ -24,6 +24,8 @@ ROWS = 256
 SECONDS = 1.0
 """Outcomes are written when there are so many, or when the last were written so long ago."""
 
+DROP_SCORES = "DELETE FROM scores WHERE track = ? AND tag IN (SELECT id FROM tags)"
+
 
 class Library(LibraryFile):
     """A database of what one model says of files. It is a context manager, and a sink of results.
@@ -145,7 +147,9 @@ class Library(LibraryFile):
                     "INSERT OR REPLACE INTO corrections VALUES (?, ?, ?)", (track, tag, bool(has))
                 )
             scores = None if outputs is None else as_floats(outputs)
-            self._put_scores(track, scores, [] if scores else self._tags(track))
+            tags = [] if scores else self._tags(track)
+            self._db.execute(DROP_SCORES, (track,))
+            self._put_scores(track, scores, tags)
 
     def rearrange(self, moved: Iterable[tuple[str, str]], deleted: Iterable[str]) -> None:
         """Give tracks a new path, (old, new) each, and forget those that are gone: all of it or nothing."""
@@ -202,6 +206,8 @@ class Library(LibraryFile):
         """Forget the tags of an earlier model that no track has any more."""
         current = set(names(self.outputs))
         old = [row for tag, row in self.tags.items() if tag not in current]
+        if not old:
+            return
         with self._transaction():
             sql = "DELETE FROM tags WHERE id = ? AND NOT EXISTS (SELECT 1 FROM scores WHERE tag = tags.id)"
             self._db.executemany(sql, ((row,) for row in old))
@@ -222,29 +228,30 @@ class Library(LibraryFile):
     def _replace(self, outcome: Outcome, sound: bytes | None) -> None:
         row = values_of(outcome) | {"sound": sound}
         columns = [name for name in schema.columns()["tracks"] if name != "id"]
-        sql = (
-            f"INSERT INTO tracks ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "
-            f"ON CONFLICT (path) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in columns)}"
-        )
-        self._db.execute(sql, tuple(row.get(name) for name in columns))
-        ((track,),) = self._db.execute("SELECT id FROM tracks WHERE path = ?", (row["path"],)).fetchall()
-        self._db.execute("DELETE FROM embeddings WHERE track = ?", (track,))
-        if not isinstance(outcome, Result):
-            self._db.execute("DELETE FROM scores WHERE track = ? AND tag IN (SELECT id FROM tags)", (track,))
-            return
-        scores = None if outcome.scores is None else outcome.scores.tolist()
-        self._put_scores(track, scores, outcome.tags)
-        if outcome.embedding is not None:
-            from autotag.library.vectors import compact
+        values = [row.get(name) for name in columns]
+        known = self._db.execute("SELECT id FROM tracks WHERE path = ?", (row["path"],)).fetchone()
+        if known is None:
+            sql = f"INSERT INTO tracks ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+            track = self._db.execute(sql, values).lastrowid or 0
+        else:
+            (track,) = known
+            sql = f"UPDATE tracks SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ?"
+            self._db.execute(sql, (*values, track))
+            self._db.execute(DROP_SCORES, (track,))
+            self._db.execute("DELETE FROM embeddings WHERE track = ?", (track,))
+        if isinstance(outcome, Result):
+            scores = None if outcome.scores is None else outcome.scores.tolist()
+            self._put_scores(track, scores, outcome.tags)
+            if outcome.embedding is not None:
+                from autotag.library.vectors import compact
 
-            mean = outcome.embedding if outcome.embedding.ndim == 1 else outcome.embedding.mean(axis=0)
-            self._db.execute("INSERT INTO embeddings VALUES (?, ?)", (track, compact(mean)))
+                mean = outcome.embedding if outcome.embedding.ndim == 1 else outcome.embedding.mean(axis=0)
+                self._db.execute("INSERT INTO embeddings VALUES (?, ?)", (track, compact(mean)))
 
     def _put_scores(self, track: int, scores: list[float] | None, tags: Iterable[Tag]) -> None:
         """The tags of a track, by the scores of its outputs or else by its tags, and by its corrections."""
         said = dict(self._db.execute("SELECT tag, has FROM corrections WHERE track = ?", (track,)).fetchall())
         chosen = corrected(tags, said) if scores is None else tags_of(self.outputs, scores, said)
-        self._db.execute("DELETE FROM scores WHERE track = ? AND tag IN (SELECT id FROM tags)", (track,))
         rows = [(self.tags[tag], track, score) for tag, score in chosen if tag in self.tags]
         self._db.executemany("INSERT INTO scores VALUES (?, ?, ?)", rows)
 

@@ -113,15 +113,11 @@ def unfinished(
     todo, kept = [], []
     for path in map(Path, paths):
         stamp = stamps.get(str(path))
-        if stamp and _is_same(stamp, *size_and_time(path)) and _is_done(stamp, model, retry_failed):
+        if stamp and _is_done(stamp, model, retry_failed) and _is_as_it_was(path, stamp):
             kept.append(stamp)
         else:
             todo.append(path)
     return todo, kept
-
-
-def _is_same(stamp: Stamp, size: int | None, modified: int | None) -> bool:
-    return stamp.size == size and same_time(stamp.modified, modified)
 
 
 def read_outcomes(path: PathInput, selection: Selection = Selection()) -> Iterator[Outcome]:
@@ -165,6 +161,16 @@ def _outcomes(path: Path) -> Iterator[Outcome]:
                 yield outcome
     except OSError as error:
         raise SinkError(f"{path}: cannot be read: {error.strerror}.") from error
+
+
+def _is_as_it_was(path: Path, stamp: Stamp) -> bool:
+    """Whether a file is as it was tagged, but for what `autotag write` has put into it since."""
+    size, modified = size_and_time(path)
+    if size == stamp.size and same_time(stamp.modified, modified):
+        return True
+    from autotag.outputs.filetags import is_own_write
+
+    return stamp.ok and stamp.modified is not None and is_own_write(path, stamp.size, stamp.modified)
 
 
 def _is_done(stamp: Stamp, model: ModelFile, retry_failed: bool) -> bool:

@@ -27,11 +27,15 @@ def connect(path: Path, make: bool) -> sqlite3.Connection:
     if make:
         with plainly(path, "opened"):
             return _open(path, "mode=rwc")
-    with plainly(path, "opened"):
+    try:
         if not path.exists():
             raise missing(path)
         if not path.is_file():
             raise LibraryError(f"{path}: a folder, pipe or device. Name a library.")
+    except OSError as error:
+        if isinstance(error, LibraryError):
+            raise
+        raise LibraryError(f"{path}: cannot be opened: {error.strerror}. Name another file.") from error
     if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
         with plainly(path, "opened"):
             return _open(path, "mode=rw")

@@ -2,7 +2,8 @@
 
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,13 +73,16 @@ def plan(stamps: Mapping[str, Stamp], named: Iterable[Path], asked: Asked = Aske
     """
     found = Plan()
     roots = list(dict.fromkeys(os.path.abspath(path) for path in named))  # noqa: PTH100 keeps links
-    known = {path: stamp for path, stamp in stamps.items() if any(_is_in(path, root) for root in roots)}
-    usable = [root for root in roots if _is_usable(root, known, asked, found)]
-    seen, inodes = _look(usable, known, asked, found)
+    places = set(roots)
+    root_of = {path: root for path in stamps if (root := above(path, places)) is not None}
+    known = {path: stamps[path] for path in root_of}
+    counts = Counter(root_of.values())
+    usable = [root for root in roots if _is_usable(root, counts[root], asked, found)]
+    seen, inodes = _look(usable, counts, known, asked, found)
     if found.problems and not seen and not (asked.drop_missing and known):
         raise LibraryError(next(iter(found.problems.values())))
 
-    gone = _gone(roots, known, seen, asked, found)
+    gone = _gone(root_of, known, seen, asked, found)
     renamed = respelled(known, seen)
     new = {path: stamp for path, stamp in seen.items() if path not in stamps and path not in renamed}
     elsewhere = {path: stamp for path, stamp in stamps.items() if path not in known}
@@ -95,9 +99,8 @@ def plan(stamps: Mapping[str, Stamp], named: Iterable[Path], asked: Asked = Aske
     return found
 
 
-def _is_usable(root: str, known: Mapping[str, Stamp], asked: Asked, found: Plan) -> bool:
-    """Whether a file or folder that is named is there, and may be read."""
-    count = sum(_is_in(path, root) for path in known)
+def _is_usable(root: str, count: int, asked: Asked, found: Plan) -> bool:
+    """Whether a file or folder that is named, of which so much is known, is there and may be read."""
     try:
         if stat.S_ISDIR(os.stat(root).st_mode):  # noqa: PTH116
             os.scandir(root).close()
@@ -105,8 +108,8 @@ def _is_usable(root: str, known: Mapping[str, Stamp], asked: Asked, found: Plan)
     except OSError as error:
         if asked.drop_missing and count:
             return False
-        if os.path.islink(root) and root in known:  # noqa: PTH114
-            found.away[root] = 1
+        if os.path.islink(root) and count:  # noqa: PTH114
+            found.away[root] = count
             return False
         kept = f"What the library has of it ({count}) is kept" if count else "Nothing was changed"
         found.problems[root] = (
@@ -116,7 +119,7 @@ def _is_usable(root: str, known: Mapping[str, Stamp], asked: Asked, found: Plan)
 
 
 def _look(
-    roots: list[str], known: Mapping[str, Stamp], asked: Asked, found: Plan
+    roots: list[str], counts: Mapping[str, int], known: Mapping[str, Stamp], asked: Asked, found: Plan
 ) -> tuple[dict[str, Stamp], dict[str, tuple[int, int]]]:
     """Size and time of each file that is there, and what is the same for all names of one file."""
     seen: dict[str, Stamp] = {}
@@ -137,9 +140,8 @@ def _look(
             if status.st_ino:
                 inodes[path] = status.st_dev, status.st_ino
         elif path in roots and os.access(path, os.R_OK | os.X_OK):
-            count = sum(_is_in(other, path) for other in known)
-            if not (asked.drop_missing and count):
-                found.problems[path] = _nothing_in(path, count)
+            if not (asked.drop_missing and counts.get(path)):
+                found.problems[path] = _nothing_in(path, counts.get(path, 0))
         else:
             found.problems[path] = f"{path}: this folder cannot be read. What the library has of it is kept."
     return seen, inodes
@@ -155,34 +157,30 @@ def _nothing_in(folder: str, known: int) -> str:
 
 
 def _gone(
-    roots: list[str], known: Mapping[str, Stamp], seen: Mapping[str, Stamp], asked: Asked, found: Plan
+    root_of: Mapping[str, str],
+    known: Mapping[str, Stamp],
+    seen: Mapping[str, Stamp],
+    asked: Asked,
+    found: Plan,
 ) -> dict[str, Stamp]:
     """What is missing, but for what may be away or is not asked for."""
     gone: dict[str, Stamp] = {}
-    missing = [path for path in known if path not in seen and path not in found.away and is_missing(path)]
-    wanted = {str(path) for path in _as_files(missing, roots, asked.rules)}
     places: dict[str, str | None] = {}
-    for path in missing:
-        if path not in wanted:
+    include, exclude = (Patterns(asked.rules.get(name, ())) for name in ("include", "exclude"))
+    for path, stamp in known.items():
+        if path in seen or path in found.away or not is_missing(path):
             continue
-        root = max((root for root in roots if _is_in(path, root)), key=len)
+        root = root_of[path]
+        name = os.path.relpath(path, root) if path != root else path
+        wanted = not include or include.match(name, path, whole_folders=True)
+        if not wanted or exclude.match(name, path) or not in_shard(name, asked.rules.get("shard", (1, 1))):
+            continue
         place = None if asked.drop_missing else place_away(path, root, places)
         if place is not None:
             found.away[place] = found.away.get(place, 0) + 1
-        elif not any(_is_in(path, other) for other in found.problems):
-            gone[path] = known[path]
+        elif above(path, found.problems) is None and above(path, found.away) is None:
+            gone[path] = stamp
     return gone
-
-
-def _as_files(missing: list[str], roots: list[str], rules: Mapping[str, Any]) -> Iterable[Path]:
-    """Those of the missing files that would be asked for if they were there."""
-    include, exclude = Patterns(rules.get("include", ())), Patterns(rules.get("exclude", ()))
-    for path in missing:
-        root = max((root for root in roots if _is_in(path, root)), key=len)
-        name = os.path.relpath(path, root) if path != root else path
-        wanted = not include or include.match(name, path, whole_folders=True)
-        if wanted and not exclude.match(name, path) and in_shard(name, rules.get("shard", (1, 1))):
-            yield Path(path)
 
 
 def _compare(
@@ -219,6 +217,10 @@ def _join(inodes: Mapping[str, tuple[int, int]], found: Plan) -> None:
             found.twins[path] = first[inode]
 
 
-def _is_in(path: str, root: str) -> bool:
-    """Whether a path is a file or folder, or below it."""
-    return path == root or path.startswith(os.path.join(root, ""))  # noqa: PTH118 the separator at its end
+def above(path: str, places: Collection[str]) -> str | None:
+    """The nearest of some files and folders that a path is or is below; None if it is below none."""
+    while path not in places:
+        before, path = path, os.path.dirname(path)  # noqa: PTH120 on Path it is slower
+        if path == before:
+            return None
+    return path

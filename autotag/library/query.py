@@ -73,15 +73,26 @@ def find(
 
 
 def query(
-    library: Library, wanted: Sequence[str] | str, unwanted: Sequence[str] | str = (), minimum: float = LIKELY
+    library: Library,
+    wanted: Sequence[str] | str,
+    unwanted: Sequence[str] | str = (),
+    minimum: float = LIKELY,
+    unwanted_minimum: float | None = None,
 ) -> Search:
-    """The search that `find` makes; see there."""
+    """The search that `find` makes; see there.
+
+    Args:
+        unwanted_minimum: the score from which on a track has an unwanted tag; by default `minimum`.
+    """
     vocabulary = Vocabulary(library)
     has, has_not = (
         [parse(text, vocabulary.knows) for text in ([texts] if isinstance(texts, str) else texts)]
         for texts in (wanted, unwanted)
     )
-    return search(vocabulary, has, has_not, _score(minimum))
+    least = _score(minimum)
+    return search(
+        vocabulary, has, has_not, least, least if unwanted_minimum is None else _score(unwanted_minimum)
+    )
 
 
 def rows_of(library: Library, asked: Search, limit: int | None = 50, sort: Sort = "score") -> list[Found]:

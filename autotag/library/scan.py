@@ -13,6 +13,7 @@ from autotag.config import DEFAULT
 from autotag.errors import LibraryError, LibraryNotFound
 from autotag.library.database import Library, default_path
 from autotag.library.file import other_model
+from autotag.library.gone import is_missing
 from autotag.library.keep import Progress
 from autotag.library.plan import Asked, Plan, plan
 from autotag.library.sound import sound_hash
@@ -88,7 +89,7 @@ def scan(
             the library has are left alone.
         moved_from: the folder in which all that now is in `folders` was before.
         drop_missing: remove the rows of files behind links that lead nowhere and in folders that are empty or
-            missing, which are kept otherwise, as their disk may not be mounted.
+            missing. Without it they are kept, as their disk may not be mounted.
 
     Raises:
         LibraryError: a folder is missing, cannot be read or holds no audio; the file is no library, or of
@@ -115,9 +116,10 @@ def scan(
         relocated = _relocated(stamps, named, moved_from)
         for old, new in relocated:
             stamps[new] = stamps.pop(old)
+        replaced = [old for old in stamps if moved_from and _is_below(old, moved_from) and is_missing(old)]
         todo = plan(stamps, named, asked)
         with Library(path, file, excerpt, force=force) as opened:
-            opened.rearrange([*relocated, *todo.moved], todo.deleted)
+            opened.rearrange([*relocated, *todo.moved], [*replaced, *todo.deleted])
             opened.outdate(name for name, kind in todo.tag.items() if kind == "again")
             _same_sound(opened, todo)
             request = TagRequest(top=1, excerpt=excerpt, embed="mean")
@@ -133,7 +135,7 @@ def _relocated(
     if moved_from is None:
         return []
     before = os.path.abspath(moved_from)  # noqa: PTH100
-    known = [path for path in stamps if path.startswith(os.path.join(before, ""))]  # noqa: PTH118
+    known = [path for path in stamps if _is_below(path, moved_from)]
     if len(named) != 1 or not named[0].is_dir():
         raise LibraryError(f"Name one folder, the new place of {before}.")
     if not known:
@@ -143,6 +145,10 @@ def _relocated(
     after = os.path.abspath(named[0])  # noqa: PTH100
     pairs = [(path, after + path[len(before) :]) for path in known]
     return [(old, new) for old, new in pairs if new not in stamps]
+
+
+def _is_below(path: str, folder: PathInput) -> bool:
+    return path.startswith(os.path.join(os.path.abspath(folder), ""))  # noqa: PTH100, PTH118
 
 
 def _same_sound(library: Library, todo: Plan) -> None:
@@ -175,15 +181,17 @@ def _tag(
     for path, first in todo.twins.items():
         others.setdefault(first, []).append(path)
     files = [path for path in todo.tag if path not in todo.twins]
-    if progress:
-        progress(0, len(files), None)
+    tell = progress or (lambda *_: None)
+    done = 0
+    tell(done, len(todo.tag), None)
     with closing(tag_files(map(Path, files), model, request, jobs=jobs)) as outcomes:
-        for done, outcome in enumerate(outcomes, 1):
-            for named in [outcome, *(_renamed(outcome, path) for path in others.get(outcome.path or "", ()))]:
+        for outcome in outcomes:
+            names = others.get(outcome.path or "", ())
+            for named in [outcome, *(_renamed(outcome, path) for path in names)]:
                 library.write(named)
                 counts[todo.tag[named.path or ""] if named.ok else "failed"] += 1
-            if progress:
-                progress(done, len(files), outcome)
+                done += 1
+                tell(done, len(todo.tag), named)
     return counts
 
 

@@ -89,12 +89,16 @@ class Search:
 
 
 def search(
-    vocabulary: Vocabulary, wanted: Iterable[Term], unwanted: Iterable[Term], minimum: float
+    vocabulary: Vocabulary,
+    wanted: Iterable[Term],
+    unwanted: Iterable[Term],
+    minimum: float,
+    unwanted_minimum: float,
 ) -> Search:
     """A search for terms.
 
     Args:
-        minimum: the score from which on a track has a tag.
+        minimum, unwanted_minimum: the score from which on a track has a wanted, an unwanted tag.
 
     Raises:
         TagNotFound: the library has no such tag.
@@ -108,46 +112,66 @@ def search(
         elif upper := [tag for tag in term if _is_upper(tag)]:
             if len(term) > 1:
                 raise LibraryError(f"'{upper[0].name}' has only an upper bound, which does not go with 'or'.")
-            part = _any_of(vocabulary, [_complement(tag) for tag in term], minimum, special=wants)
+            part = _any_of(vocabulary, [_complement(tag) for tag in term], 0.0, special=wants, ranked=False)
             found.conditions.append(
                 Part(f"{'NOT IN' if wants else 'IN'} (SELECT track FROM ({part.sql}))", part.values)
             )
         elif wants:
-            found.sources.append(_any_of(vocabulary, term, minimum, special=False))
+            found.sources.append(_any_of(vocabulary, term, minimum, special=False, first=not found.sources))
             found.names.append(" or ".join(tag.name for tag in term))
         else:
-            part = _any_of(vocabulary, term, minimum, special=True)
+            part = _any_of(vocabulary, term, unwanted_minimum, special=True, ranked=False)
             found.conditions.append(Part(f"NOT IN (SELECT track FROM ({part.sql}))", part.values))
     return found
 
 
-def _any_of(vocabulary: Vocabulary, tags: Iterable[TagTerm], minimum: float, special: bool) -> Part:
-    """A query for the tracks that have one of some tags, with the highest score of these."""
+def _any_of(
+    vocabulary: Vocabulary,
+    tags: Iterable[TagTerm],
+    minimum: float,
+    special: bool,
+    first: bool = True,
+    ranked: bool = True,
+) -> Part:
+    """A query for the tracks that have one of some tags, with the highest score of these.
+
+    Args:
+        special: whether tags that imply one count as it.
+        first: whether the tracks are found by this; else it is asked about track after track, by the key of
+            the table and not by the index of scores.
+        ranked: whether each track comes once, with its highest score.
+    """
     parts = []
+    tags = list(tags)
     for tag in tags:
         ids = vocabulary.ids_with_special(tag.name) if special else vocabulary.ids(tag.name)
         lower = [(sign, value) for sign, value in tag.bounds if sign[0] == ">"] or [(">=", minimum)]
         upper = [(sign, value) for sign, value in tag.bounds if sign[0] == "<"]
-        part = _highest([_having(tag_id, lower) for tag_id in ids])
+        indexed = first or len(ids) * len(tags) > 1
+        part = _highest([_having(tag_id, lower, indexed) for tag_id in ids], ranked or bool(upper))
         if upper:
             limits = " AND ".join(f"score {sign} ?" for sign, _ in upper)
             values = part.values + tuple(value for _, value in upper)
             part = Part(f"SELECT track, score FROM ({part.sql}) WHERE {limits}", values)
         parts.append(part)
-    return _highest(parts)
+    return _highest(parts, ranked)
 
 
-def _highest(parts: list[Part]) -> Part:
+def _highest(parts: list[Part], ranked: bool) -> Part:
     if len(parts) == 1:
         return parts[0]
     each = " UNION ALL ".join(f"SELECT track, score FROM ({part.sql})" for part in parts)
+    if not ranked:
+        return Part(each, _values(parts))
     return Part(f"SELECT track, max(score) AS score FROM ({each}) GROUP BY track", _values(parts))
 
 
-def _having(tag: int, lower: list[tuple[Any, float]]) -> Part:
+def _having(tag: int, lower: list[tuple[Any, float]], indexed: bool) -> Part:
     """A query for track and score of the tracks with a tag, above some scores."""
     # An index of some rows may be used only where the query says that it asks for no others.
-    index, likely = ("INDEXED BY likely", f"AND score >= {INDEXED}") if lower[0][1] >= INDEXED else ("", "")
+    index, likely = ("", "")
+    if indexed and lower[0][1] >= INDEXED:
+        index, likely = "INDEXED BY likely", f"AND score >= {INDEXED}"
     limits = " AND ".join(f"score {sign} ?" for sign, _ in lower)
     sql = f"SELECT track, score FROM scores {index} WHERE tag = ? AND {limits} {likely}"
     return Part(sql, (tag, *(value for _, value in lower)))

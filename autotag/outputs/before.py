@@ -10,15 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from autotag.outputs.containers import AUTOTAG, GENRE, MOOD, MOST_ITEMS, Removed, TagContainer, Values
+from autotag.system.files import LATEST, same_time
 
 MOST = 1 << 16
 """Characters of the field: more was not written by autotag."""
 
 MOST_STATES = 10
 """States of a file between which autotag alone changed it; of more, the first and the last are kept."""
-
-UNITS = 1, 100, 1000, 10**6, 10**9, 2 * 10**9
-"""Nanoseconds of which file systems keep times in multiples."""
 
 
 class FileState(NamedTuple):
@@ -27,11 +25,14 @@ class FileState(NamedTuple):
     size: int
     modified: int
 
+    @classmethod
+    def at(cls, size: int, time: int) -> "FileState":
+        """The state of a file at some time; one beyond what 64 bits hold is the latest that they do."""
+        return cls(size, max(-LATEST, min(time, LATEST)))
+
     def is_now(self, now: "FileState") -> bool:
         """Whether a file is as it was, as far as the times of its file system can say."""
-        off = abs(now.modified - self.modified)
-        same_time = any(now.modified % unit == 0 and off < unit for unit in UNITS)
-        return self.size == now.size and same_time
+        return self.size == now.size and same_time(self.modified, now.modified)
 
 
 class Was(NamedTuple):

@@ -17,6 +17,7 @@ from autotag.request import LIKELY
 from autotag.result import Failure, Tag
 
 FIELDS = AUTOTAG, GENRE, MOOD
+"""What autotag writes, besides what it needs to take that back."""
 
 
 class Change(NamedTuple):
@@ -98,14 +99,17 @@ def write_tags(
     Raises:
         AudioNotFound, UnreadableAudio, TagsUnreadable, TagsUnwritable
         ExtraMissing: mutagen is not installed.
+        ValueError: a field is none of `FIELDS`.
     """
+    if unknown := sorted(wanted.keys() - set(FIELDS)):
+        raise ValueError(f"field {unknown[0]!r} is none that autotag writes. Use {', '.join(FIELDS)}.")
     target = Path(os.path.realpath(path))
     if not dry_run:
         tidy(target.parent)
     status = check(target)
     container = read_tags(target)
     old = {field: container.get(field) for field in FIELDS}
-    state = FileState(status.st_size, status.st_mtime_ns)
+    state = FileState.at(status.st_size, status.st_mtime_ns)
     earlier, own = _take_back(container, path, state)
     try:
         back = container.patches() if earlier else []
@@ -180,7 +184,7 @@ def is_own_write(path: str | Path, size: int | None, modified: int) -> bool:
         states = parse(text[0], container).states if len(text) == 1 else ()
     except (OSError, AudioError, ExtraMissing, *_NOT_OURS):
         return False
-    now = FileState(status.st_size, status.st_mtime_ns)
+    now = FileState.at(status.st_size, status.st_mtime_ns)
     wanted = (FileState(state.size if size is None else size, modified) for state in states)
     return bool(states) and states[-1].is_now(now) and any(map(FileState.is_now, states, wanted))
 
@@ -245,7 +249,7 @@ def _sign(
     made, to_be = before.made, 0
     while True:
         container.take(BEFORE)
-        text = replace(before, made=made, states=(*known, FileState(to_be, modified))).text()
+        text = replace(before, made=made, states=(*known, FileState.at(to_be, modified))).text()
         if len(text) > MOST:
             raise Damaged("what it holds now is too long to be kept for --undo")
         container.put(BEFORE, [text])

@@ -76,7 +76,7 @@ def within(
     limits = []
     if max_ms is not None:
         limits.append(
-            _Limit(f"takes at most {max_ms:g} ms", "The fastest, {0}, takes {1:.3g} ms", ms, max_ms)
+            _Limit(f"takes at most {max_ms:g} ms", "The fastest, {0}, takes {1:.1f} ms", ms, max_ms)
         )
     if max_mb is not None:
         words = f"has at most {max_mb:g} MB"

@@ -21,6 +21,9 @@ Box = tuple[float, float, float, float]
 SIZE = 7
 """Of the labels, in points."""
 
+OFFSETS = (4, -4 - SIZE, 4 + SIZE, -4 - 2 * SIZE, 4 + 2 * SIZE, -4 - 3 * SIZE)
+"""How much higher than its point a label begins: the first where there is room."""
+
 COLOURS = {"vgg": "#0072b2", "musicnn": "#d55e00"}
 
 
@@ -48,14 +51,17 @@ def draw(costs: Sequence[Cost], path: Path) -> None:
         work.set(xscale="log", yscale="log", xlabel="GMAC", ylabel="ms for mel and network")
         for axis in (worth.xaxis, work.xaxis, work.yaxis):
             _plain(axis)
-        _label(worth, [costs[place] for place in scored], [(ms[p].median, _auc(costs[p])) for p in scored])
-        _label(work, costs, [(cost.gmac, found.median) for cost, found in zip(costs, ms, strict=True)])
+        worth.margins(0.08)
+        work.margins(0.08)
         dots = [
             Line2D([], [], marker="o", linestyle="", color=colour, label=arch)
             for arch, colour in COLOURS.items()
         ]
         line = Line2D([], [], color="grey", label="Pareto front: nothing is better and faster")
         figure.legend(handles=[*dots, line], loc="outside lower center", ncols=3, frameon=False)
+        figure.draw_without_rendering()  # from here on points are where they stay
+        _label(worth, [costs[place] for place in scored], [(ms[p].median, _auc(costs[p])) for p in scored])
+        _label(work, costs, [(cost.gmac, found.median) for cost, found in zip(costs, ms, strict=True)])
         figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
@@ -85,7 +91,6 @@ def _plain(axis: Axis) -> None:
 
 def _label(panel: Axes, costs: Sequence[Cost], points: Sequence[tuple[float, float]]) -> None:
     """The resolution of each model and its threads, beside its point, inside the frame and over no other."""
-    panel.margins(0.08)
     places = panel.transData.transform(points) * 72 / panel.figure.dpi  # in points, as sizes of text are
     middle = (places[:, 0].min() + places[:, 0].max()) / 2
     taken = [(x - 3, y - 3, x + 3, y + 3) for x, y in places]
@@ -93,19 +98,17 @@ def _label(panel: Axes, costs: Sequence[Cost], points: Sequence[tuple[float, flo
         name = cost.name.removesuffix("-db").replace("vgg-12k-", "")
         name += f" ({cost.threads})" if cost.threads > 1 else ""
         width = 0.6 * SIZE * len(name)
-        inwards = 1 if x <= middle else -1
-        for side, below in ((inwards, False), (inwards, True), (-inwards, False), (-inwards, True)):
-            left, bottom = x + (4 if side > 0 else -4 - width), y + (-4 - SIZE if below else 4)
-            box = (left, bottom, left + width, bottom + SIZE)
+        left = x + 4 if x <= middle else x - 4 - width
+        for up in OFFSETS:
+            box = (left, y + up, left + width, y + up + SIZE)
             if not any(_overlap(box, other) for other in taken):
                 break
         taken.append(box)
-        align = "left" if side > 0 else "right"
         panel.annotate(
-            *(name, point, (4 * side, -4 - SIZE if below else 4)),
+            *(name, point, (4 if x <= middle else -4, up)),
             textcoords="offset points",
             fontsize=SIZE,
-            horizontalalignment=align,
+            horizontalalignment="left" if x <= middle else "right",
         )
 
 

@@ -101,8 +101,8 @@ def in_processes(
                         if deaths < ATTEMPTS:
                             continue
                         raise WorkerError(
-                            f"processes end before they have loaded the model ({how}): use fewer --jobs; "
-                            "in a script of your own, work below `if __name__ == '__main__':`"
+                            f"Processes end before they have loaded the model ({how}). Use fewer --jobs; "
+                            "in a script of your own, work below `if __name__ == '__main__':`."
                         ) from None
                 if item:
                     number, given = item

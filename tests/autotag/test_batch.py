@@ -211,5 +211,5 @@ def test_a_script_that_starts_itself_again_is_told(songs: list[Path], tmp_path: 
         check=False,
     )
     assert run.returncode == 1
-    assert "WorkerError: processes end before they have loaded the model (exit code 1)" in run.stderr
+    assert "WorkerError: Processes end before they have loaded the model (exit code 1)" in run.stderr
     assert "if __name__ == '__main__':" in run.stderr

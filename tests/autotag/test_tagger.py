@@ -84,7 +84,7 @@ def test_times_of_an_excerpt_are_those_of_the_file(tagger: Tagger, tmp_path: Pat
 
 @pytest.mark.parametrize("step", [0, -1, 0.05, 30, float("nan"), float("inf")])
 def test_a_step_is_of_a_frame_to_a_segment(tagger: Tagger, song: Path, step: float) -> None:
-    with pytest.raises(ValueError, match=r"a step of .* s: use one from 0\.213 s, .* to 29\.23 s"):
+    with pytest.raises(ValueError, match=r"The step is .* s\. Use one from 0\.213 s, .* to 29\.23 s"):
         tagger.scores(song, step=step)
 
 
@@ -125,7 +125,8 @@ def test_a_short_file_is_repeated_and_says_so(tagger: Tagger, tmp_path: Path) ->
     result = tagger.tag(tmp_path / "short.wav")
     assert result.segments == 1
     assert result.warnings == ("0.2 s is less than one segment of 29.1 s: repeated to fill it",)
-    assert result.tags == tagger.tag(tmp_path / "repeated.wav").tags
+    # The offset that is removed is that of the whole file, so that the two differ by a hair.
+    assert result.scores == pytest.approx(tagger.tag(tmp_path / "repeated.wav").scores, abs=0.01)
 
 
 def test_a_long_file_is_the_mean_of_its_parts(tagger: Tagger, tmp_path: Path) -> None:

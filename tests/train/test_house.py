@@ -19,7 +19,7 @@ WINGS = (
     "train.export",
     "train.study train.family",
     "train.report",
-    "train.cli train.__main__",
+    "train.options train.cli train.__main__",
 )
 """By the beginnings of modules' names."""
 

@@ -14,9 +14,7 @@ TEXT = "one.wav\nzwei é.wav\n"
 PATHS = [Path("one.wav"), Path("zwei é.wav")]
 
 
-@pytest.mark.parametrize(
-    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
-)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
 def test_lines_in_any_unicode(encoding: str, ending: str) -> None:
     assert listed(TEXT.replace("\n", ending).encode(encoding)) == PATHS
@@ -34,7 +32,9 @@ def test_playlists(tmp_path: Path) -> None:
     write_song(folder / "one.wav")
     write_song(folder / "sub" / "two.wav")
     (folder / "drei ü.wav").touch()
-    text = "\n#EXTM3U\n#EXTINF:8,One\none.wav\n\nsub\\two.wav\n#EXTVLCOPT:x\n" + (folder / "a%20b.wav").as_uri()
+    text = (
+        "\n#EXTM3U\n#EXTINF:8,One\none.wav\n\nsub\\two.wav\n#EXTVLCOPT:x\n" + (folder / "a%20b.wav").as_uri()
+    )
     a_b = Path(str(folder / "a%20b.wav"))
     assert listed(text.encode(), folder) == [folder / "one.wav", folder / "sub" / "two.wav", a_b]
     assert listed("#EXTM3U\ndrei ü.wav\n".encode("cp1252"), folder) == [folder / "drei ü.wav"]

@@ -306,3 +306,33 @@ def test_a_name_that_is_not_utf_8_comes_back_as_it_was(autotag: Run, tmp_path: P
     run2 = autotag("find", "path:caf", "--library", library, "--m3u", playlist)
     assert playlist.read_text("utf-8") == "#EXTM3U\n"
     assert "left out of the playlist" in run2.stderr
+
+
+def test_tags_that_autotag_writes_tag_nothing_again(autotag: Run, tmp_path: Path) -> None:
+    pytest.importorskip("mutagen", reason="mutagen, which writes tags, is not installed")
+    folder, library = tmp_path / "music", tmp_path / "library.sqlite"
+    folder.mkdir()
+    shutil.copy(SONG, folder / "a.mp3")
+    soundfile.write(folder / "b.flac", music(5, 12000), 12000)
+    autotag("scan", folder, "--library", library, "--hop", "x10")
+    before = (folder / "a.mp3").read_bytes()
+    run = autotag("write", "--from", library, "--min", 0.01)
+    assert run.returncode == 0, run.stderr
+    assert (folder / "a.mp3").read_bytes() != before
+    assert summary(autotag("scan", folder, "--library", library)) == {"unchanged": 2}
+
+
+def test_results_have_one_row_a_file_by_any_spelling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_song(tmp_path / "music" / "a.wav")
+    monkeypatch.chdir(tmp_path)
+    for ending in (".jsonl", ".csv", ".parquet", ".sqlite"):
+        if ending == ".parquet":
+            pytest.importorskip("pyarrow", reason="pyarrow, which writes Parquet, is not installed")
+        out = tmp_path / f"tags{ending}"
+        paths = ("music/a.wav", str(tmp_path / "music" / "a.wav"), "./music/../music/a.wav")
+        tallies = [api.tag_into([path], out, SMALL, jobs=1) for path in paths]
+        assert [tally.skipped for tally in tallies] == [0, 1, 1]
+        assert api.tag_into([paths[1]], out, SMALL, jobs=1, force=True).tagged == 1
+        assert [outcome.path for outcome in api.read_outcomes(out)] == ["music/a.wav"], (
+            "as it was named first"
+        )

@@ -22,6 +22,7 @@ from autotag.outputs.containers import AUTOTAG
 from autotag.outputs.filetags import fields, is_own_write, undo_tags, write_tags
 from autotag.outputs.kinds import read_tags
 from autotag.result import Tag
+from autotag.system.files import LATEST
 from autotag.system.lock import locked
 from tests.conftest import ROOT, SONG, Run
 
@@ -73,6 +74,19 @@ def test_every_change_shows_in_size_or_time_and_undo_gives_both_back(song: Path)
     assert (song.read_bytes(), song.stat().st_mtime_ns) == (OLD, 10**18)
 
 
+@on_posix
+@pytest.mark.parametrize("second", [2**34 - 1, -(2**31), 0])
+def test_a_time_that_is_far_off(song: Path, second: int) -> None:
+    os.utime(song, (second, second))
+    then = song.stat()
+    for keep_time in (True, False):
+        write_tags(song, ROCK, keep_time=keep_time)
+        assert is_own_write(song, then.st_size, max(-LATEST, min(then.st_mtime_ns, LATEST)))
+        undo_tags(song)
+        assert song.read_bytes() == OLD
+        assert abs(song.stat().st_mtime_ns) >= min(abs(then.st_mtime_ns), LATEST) // 10**9 * 10**9
+
+
 def test_the_time_can_be_kept(song: Path, autotag: Run) -> None:
     write_tags(song, ROCK, keep_time=True)
     assert song.stat().st_mtime_ns == 10**18
@@ -94,7 +108,7 @@ def test_autotag_knows_its_own_writes(song: Path) -> None:
         assert is_own_write(song, status.st_size, status.st_mtime_ns)
         assert is_own_write(song, None, status.st_mtime_ns)
         assert not is_own_write(song, status.st_size + 1, status.st_mtime_ns)
-        assert not is_own_write(song, status.st_size, status.st_mtime_ns + 1)
+        assert not is_own_write(song, status.st_size, status.st_mtime_ns + 3 * 10**9)
     for number in range(20):
         write_tags(song, fields([Tag("jazz", number / 100)]))
     assert is_own_write(song, first.st_size, first.st_mtime_ns), "however often it has written"

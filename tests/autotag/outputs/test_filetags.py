@@ -249,6 +249,14 @@ def test_nothing_to_say_writes_nothing(tmp_path: Path) -> None:
     assert values(path) == {AUTOTAG: (), GENRE: ("Polka", "Waltz"), MOOD: ()}
 
 
+def test_no_other_field_is_written(tmp_path: Path) -> None:
+    path = make(tmp_path, "flac")
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="field 'TITLE' is none that autotag writes"):
+        write_tags(path, {**ALL, "TITLE": ("Another",)})
+    assert path.read_bytes() == before
+
+
 def test_a_before_that_somebody_edited_is_said(tmp_path: Path) -> None:
     path = make(tmp_path, "flac")
     for text in ("edited", "{}", '{"existed": true, "was": [], "wrote": {}}'):

@@ -78,7 +78,7 @@ def test_mutated_files(tmp_path: Path) -> None:
         path.write_bytes(data)
         outcome = attempt(path, ALL, force=True)
         if isinstance(outcome, Failure):
-            counts[outcome.kind] += 1
+            counts[outcome.error] += 1
         else:
             counts["written"] += 1
             assert path.read_bytes() != data, turn
@@ -120,6 +120,6 @@ def test_files_made_to_keep_autotag_busy(tmp_path: Path) -> None:
         started = time.perf_counter()
         outcome = attempt(path, ALL)
         assert isinstance(outcome, Failure), name
-        assert outcome.kind in ("TagsUnreadable", "TagsUnwritable"), name
+        assert outcome.error in ("TagsUnreadable", "TagsUnwritable"), name
         assert time.perf_counter() - started < 5, name
         assert path.read_bytes() == data, name

@@ -223,6 +223,46 @@ def test_a_rerun_skips_what_is_there_and_redoes_what_has_changed(
     assert sorted(row["model"] for row in by_path(out).values()) == sorted([OTHER] * 5 + [SMALL])
 
 
+def test_what_autotag_wrote_into_a_file_does_not_make_it_tag_it_again(autotag: Run, tmp_path: Path) -> None:
+    out, songs = tmp_path / "tags.jsonl", tmp_path / "songs"
+    songs.mkdir()
+    for number in range(2):
+        soundfile.write(songs / f"{number}.flac", music(1, 12000, number), 12000)
+    assert autotag(songs, "--out", out, "--model", SMALL).returncode == 0
+    assert autotag("write", "--from", out, "--threshold", 0).returncode == 0
+    assert (
+        autotag(songs, "--out", out, "--model", SMALL).stderr == f"0 tagged, 0 failed, 2 skipped -> {out}\n"
+    )
+    soundfile.write(songs / "0.flac", music(1, 12000, 5), 12000)
+    assert (
+        autotag(songs, "--out", out, "--model", SMALL).stderr == f"1 tagged, 0 failed, 1 skipped -> {out}\n"
+    )
+
+
+def test_a_folder_chooses_among_the_results_of_an_earlier_run_however_it_is_spelled(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        soundfile.write(tmp_path / folder / "song.flac", music(1, 12000), 12000)
+    tag_into(sorted(tmp_path.glob("*/song.flac")), tmp_path / "tags.jsonl", SMALL, jobs=1)
+    command = [sys.executable, "-m", "autotag", "write", "one", "--from", "tags.jsonl", "--threshold", "0"]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert run.stderr.splitlines()[-1] == "1 written, 0 unchanged, 0 failed"
+    assert str(tmp_path / "one" / "song.flac") in run.stdout
+    assert "two" not in run.stdout
+
+
+@on_posix
+def test_what_could_not_be_read_is_tried_again_by_the_next_run(tmp_path: Path) -> None:
+    """Unlike what was read and is no audio: that is so until it changes."""
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "words.wav").write_text("words")
+    paths = [tmp_path / "pipe.wav", tmp_path / "words.wav"]
+    first = tag_into(paths, tmp_path / "tags.jsonl", SMALL, jobs=1)
+    assert (first.failed, first.skipped) == (2, 0)
+    second = tag_into(paths, tmp_path / "tags.jsonl", SMALL, jobs=1)
+    assert (second.failed, second.skipped, second.failed_before) == (1, 1, 1)
+
+
 def test_tags_that_were_chosen_otherwise_are_not_mixed(autotag: Run, tmp_path: Path) -> None:
     out = tmp_path / "tags.jsonl"
     for number in range(2):

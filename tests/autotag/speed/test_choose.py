@@ -62,7 +62,7 @@ def test_a_budget_for_none_names_the_nearest_and_how_old_the_times_are() -> None
     with pytest.raises(BudgetError) as refused:
         choose.within(FILES, max_ms=5)
     assert str(refused.value) == (
-        f"No model takes at most 5 ms. The fastest, {worst.name}, takes 10 ms "
+        f"No model takes at most 5 ms. The fastest, {worst.name}, takes 10.0 ms "
         "(measured 3 days ago; 'autotag choose --again' measures again)."
     )
     with pytest.raises(BudgetError, match=r"No model has at most 0.1 MB. The smallest, .*, has \d.\d MB"):
@@ -71,8 +71,9 @@ def test_a_budget_for_none_names_the_nearest_and_how_old_the_times_are() -> None
     with pytest.raises(BudgetError) as refused:
         choose.within(FILES, max_ms=15, min_auc=auc)
     assert str(refused.value).startswith(
-        f"No model takes at most 15 ms and has a ROC AUC of at least {auc:g}. The fastest within the other "
-        f"limits, {best.name}, takes {10 * len(FILES)} ms; the best within the other limits, {worst.name}, has "
+        f"No model takes at most 15 ms and has a ROC AUC of at least {auc:g}. "
+        f"The fastest within the other limits, {best.name}, takes {10 * len(FILES)}.0 ms; "
+        f"the best within the other limits, {worst.name}, has "
     )
 
 
@@ -94,7 +95,7 @@ def test_speeds_that_scatter_are_not_remembered_and_it_is_said(rounds: Callable[
     assert "(1 of 1 times scattered by over 25% and are not remembered; " in choice.reason
     assert few[0].sha256 not in remembered()
     rounds(*(3.0 * 2**turn for turn in range(choose.ROUNDS)))
-    with pytest.raises(BudgetError, match="scattered .* 'autotag choose --again' measures again"):
+    with pytest.raises(BudgetError, match=r"scattered .* 'autotag choose --again' measures again"):
         choose.within(few, max_ms=1)
 
 
@@ -163,7 +164,7 @@ def test_a_song_is_tagged_within_a_budget(autotag: Run) -> None:
         assert json.loads(run.stdout)["model"] == BY_AUC[0].name
     run = autotag(SONG, "--budget", "2ms")
     assert run.returncode == 2
-    assert f"The fastest, {BY_AUC[0].name}, takes 3 ms" in run.stderr
+    assert f"The fastest, {BY_AUC[0].name}, takes 3.0 ms" in run.stderr
     for wrong in ("soon", "-1ms"):
         run = autotag(SONG, "--budget", wrong)
         assert run.returncode == 2

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from autotag.audio.held import Held
 from autotag.models.registry import select
 from autotag.request import TagRequest
 from autotag.result import Failure
@@ -45,7 +46,7 @@ def test_models_are_loaded_once_and_a_song_is_decoded_once_a_rate(monkeypatch: p
             loads.append(arguments)
             super().__init__(*arguments, **named)  # type: ignore[arg-type]
 
-    class Holds(measure.Held):
+    class Holds(Held):
         def __init__(self, audio: Path, sr: int, excerpt: float | None = None) -> None:
             decodings.append((audio, sr))
             super().__init__(audio, sr, excerpt)
@@ -62,7 +63,7 @@ def test_models_are_loaded_once_and_a_song_is_decoded_once_a_rate(monkeypatch: p
 
 
 def test_whatever_is_wrong_with_a_song_is_its_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Breaks(measure.Held):
+    class Breaks(Held):
         def __init__(self, audio: Path, sr: int, excerpt: float | None = None) -> None:
             if audio.name == "odd.mp3":
                 raise AttributeError("'NoneType' object has no attribute 'name'")

@@ -136,8 +136,8 @@ def test_bench_as_a_table_of_a_clip_of_its_own_with_a_picture(autotag: Run, tmp_
     [
         (["none.mp3"], 1, "error: none.mp3: no such file"),
         (["--models", "nothing-*"], 2, "No installed model is nothing-*."),
-        (["--threads", "1,0"], 2, "'1,0': use numbers from 1"),
-        (["--plot", "bench.txt"], 2, "'bench.txt': use a name that ends in .svg or .png"),
+        (["--threads", "1,0"], 2, "'1,0' is not allowed. Use numbers from 1"),
+        (["--plot", "bench.txt"], 2, "'bench.txt' is not allowed. Use a name that ends in .svg or .png"),
         (
             ["--device", "abacus"],
             2,

@@ -166,7 +166,20 @@ def made(outputs: list[Output], rows: list[list[float]], times: list[float], dur
     ms = dict.fromkeys(("decode", "mel", "model"), 0.0)
     none = np.zeros((len(rows), 1), np.float32)
     return Scores(
-        *(tuple(outputs), scores, none, np.array(times), 3.0, duration, None, LONG, "0" * 64, ms, ())
+        *(
+            tuple(outputs),
+            scores,
+            none,
+            np.ones(len(rows), np.float32),
+            np.array(times),
+            3.0,
+            duration,
+            None,
+            LONG,
+            "0" * 64,
+            ms,
+            (),
+        )
     )
 
 
@@ -265,8 +278,10 @@ def test_a_page_with_a_taggram(autotag: Run, songs: Path, tmp_path: Path, browse
     assert browser.get(now).startswith("0:00  ")
     browser.wait("document.querySelector('audio').readyState > 0")
     assert browser.get("document.querySelector('audio').duration") == pytest.approx(70, abs=0.1)
-    while browser.get("document.activeElement.getAttribute('role')") != "slider":  # the player comes first
+    for _ in range(30):  # the player comes first, and has several buttons
         browser.press("Tab")
+        if browser.get("document.activeElement.getAttribute('role')") == "slider":
+            break
     assert browser.get("document.activeElement.getAttribute('role')") == "slider"
     browser.press("ArrowRight")
     browser.press("PageUp")
@@ -322,9 +337,9 @@ def test_numbers_and_pages_need_no_extra(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--step", 0], "a step of 0 s: use one from 0.021 s, a frame of musicnn-12k-96-x1-db, to 2.99 s"),
-        (["--step", "nan"], "a step of nan s"),
-        (["--arch", "vgg", "--step", 30], "a step of 30 s: use one from 0.043 s"),
+        (["--step", 0], "The step is 0 s. Use one from 0.021 s, a frame of musicnn-12k-96-x1-db, to 2.99 s"),
+        (["--step", "nan"], "The step is nan s"),
+        (["--arch", "vgg", "--step", 30], "The step is 30 s. Use one from 0.043 s"),
         (["--top", 3], "gets the numbers of all tags"),
         (["--mels", 32], "mel bands of musicnn 32 is not in the study"),
     ],
@@ -341,8 +356,8 @@ def test_a_wrong_taggram_is_exit_2(
 @pytest.mark.parametrize(
     ("command", "out", "message"),
     [
-        ("embed", "e.txt", "'e.txt': use a name that ends in .npy or .parquet"),
-        ("taggram", "t.pdf", "'t.pdf': use a name that ends in .png or .svg or .html"),
+        ("embed", "e.txt", "'e.txt' is not allowed. Use a name that ends in .npy or .parquet"),
+        ("taggram", "t.pdf", "'t.pdf' is not allowed. Use a name that ends in .png or .svg or .html"),
         ("embed", "none/e.npy", "'none/e.npy' lies in a folder that does not exist"),
         ("embed", "e.npy", "'e.npy' is a folder"),
     ],
