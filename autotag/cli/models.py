@@ -7,7 +7,7 @@ import typer
 
 from autotag.cli.options import Json
 from autotag.config import DEFAULT
-from autotag.models.registry import ModelFile
+from autotag.models.registry import ModelFile, comparable
 from autotag.models.registry import models as installed
 
 METRICS = {"ROC AUC": "roc_auc", "PR AUC": "pr_auc", "top 5": "top5"}
@@ -23,7 +23,8 @@ def models(json: Json = False) -> None:
         typer.echo(json_format.dumps([_plain(file) for file in files], indent=2))
         return
     rows = [["model", "tags", "GMAC", "MB", "precision", *METRICS, "from"]]
-    rows += [_cells(file) for file in files]
+    compared = {file.sha256 for file in comparable(files)}
+    rows += [_cells(file, file.sha256 in compared) for file in files]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         name, *cells = row
@@ -33,6 +34,10 @@ def models(json: Json = False) -> None:
         ]
         typer.echo("  ".join(line).rstrip())
     typer.echo(f"GMAC: for {SECONDS} s of music. Scores: {SCORES_ARE}. *: the default.")
+    if len(compared) < len(files):
+        typer.echo(
+            "†: measured on another, easier or harder data set: such scores do not compare with the others."
+        )
 
 
 def gmac(file: ModelFile) -> float:
@@ -41,17 +46,18 @@ def gmac(file: ModelFile) -> float:
     return file.metadata.gmac * max(1.0, SECONDS * config.sr / config.segment_samples)
 
 
-def _cells(file: ModelFile) -> list[str]:
+def _cells(file: ModelFile, compared: bool) -> list[str]:
     metadata = file.metadata
     found = metadata.metrics.get(metadata.precision, {}).get("test", {})
     mark = "*" if file.name == DEFAULT.name else ""
+    note = " " if compared else "†"
     return [
         f"{file.name}{mark}",
         "+".join(metadata.vocabularies),
         f"{gmac(file):.3f}",
         f"{file.bytes / 1e6:.1f}",
         metadata.precision,
-        *(f"{found[metric]:.4f}" if metric in found else "" for metric in METRICS.values()),
+        *(f"{found[metric]:.4f}{note}" if metric in found else "" for metric in METRICS.values()),
         "autotag" if file.bundled else str(file.path.parent),
     ]
 
