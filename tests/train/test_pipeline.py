@@ -416,7 +416,7 @@ def test_an_export_that_differs_is_refused(work: Path, models: Path) -> None:
     ("arguments", "code", "message"),
     [
         (["fit", NAME, "--data", "nowhere"], 2, "nowhere: no data set: it should hold annotations_final.csv"),
-        (["fit", "vgg-12k-47-x2-db", "--data", "nowhere"], 2, "use 128, 96, 48"),
+        (["fit", "vgg-12k-47-x2-db", "--data", "nowhere"], 2, "Use 128, 96, 48"),
         (["fit", NAME, "--data", "nowhere", "--recipe", "x"], 2, "'study', 'soft'"),
         (["evaluate", "none.onnx", "--data", "nowhere"], 2, "none.onnx: cannot be read"),
         (

@@ -41,7 +41,7 @@ def test_bit_rates_are_what_they_say(tmp_path: Path) -> None:
 
 def test_every_model_hears_every_condition(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(robustness, "EVERY", 2)
-    dataset = read(data, "soft")
+    dataset = read(data, "soft-all")
     usable = dataset.present
     usable[np.flatnonzero(dataset.split == "test")[:2]] = False
     (found,) = robustness.robustness([load(SMALL)], dataset, usable)
