@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from autotag.config import Config, parse_model_name
+from autotag.config import DEFAULT, Config, parse_model_name
 from autotag.errors import ConfigError, ModelError, ModelNotFound
 from autotag.models.metadata import Metadata
 
@@ -124,6 +124,19 @@ def select(patterns: Sequence[str] | None = None, vocabulary: str | None = None)
         asked = " ".join([*(patterns or ()), *([f"with the tags of {vocabulary}"] if vocabulary else ())])
         raise ModelNotFound(f"No installed model is {asked}. Installed are {', '.join(installed)}.")
     return found
+
+
+def comparable(files: Sequence[ModelFile]) -> list[ModelFile]:
+    """Those of the files whose metrics are of the same data, for no others say which model is better.
+
+    The data are those of the default model, or else those of the most files.
+    """
+    by_data: dict[tuple[str, str], list[ModelFile]] = {}
+    for file in files:
+        split = json.dumps(file.metadata.split, sort_keys=True)
+        by_data.setdefault((file.metadata.dataset, split), []).append(file)
+    groups = by_data.values()
+    return max(groups, key=lambda group: (any(file.name == DEFAULT.name for file in group), len(group)))
 
 
 def find(choice: ModelChoice) -> ModelFile:

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 
 from autotag.errors import BudgetError
-from autotag.models.registry import ModelFile
+from autotag.models.registry import ModelFile, comparable
 from autotag.speed.measure import Progress, clip, load_models, score_song
 from autotag.speed.remembered import Speed, remember, remembered
 from autotag.system.cores import usable_cores
@@ -55,6 +55,8 @@ def within(
 ) -> Choice:
     """The model with the highest ROC AUC of those that a budget allows; of equal ones the fastest.
 
+    Only models that were measured on the same data are compared: see `autotag.models.registry.comparable`.
+
     Args:
         files: the models to choose from.
         max_ms: the most milliseconds, as `speeds` has them.
@@ -67,8 +69,11 @@ def within(
         BudgetError: the budget allows none; the message names the nearest model and what it takes.
     """
     started = time.time()
+    left_out = len(files) - len(files := comparable(files))
     found = speeds(files, again=again, progress=progress)
     remark = _remark(found, started)
+    if left_out:
+        remark += f". Left out: {left_out} models whose scores were measured on other data"
 
     def ms(file: ModelFile) -> float:
         return found[file.sha256].ms

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TextIO
 
 from autotag.meaning import Output
-from autotag.models.registry import ModelFile
+from autotag.models.registry import ModelFile, comparable
 from autotag.request import Selection, TagRequest
 from autotag.result import Failure, Result
 from autotag.speed.measure import Cost, load_models, score_song
@@ -91,8 +91,10 @@ def _best_tags(cost: Cost, vocabulary: str) -> set[str]:
 
 def _marks(costs: Sequence[Cost]) -> dict[str, Cost]:
     fastest = min(costs, key=lambda cost: cost.ms("mel", "model"))
-    best = max(costs, key=auc)
-    good = [cost for cost in costs if auc(cost) >= auc(best) - MARGIN]
+    same_data = {file.sha256 for file in comparable([cost.file for cost in costs])}
+    ranked = [cost for cost in costs if cost.file.sha256 in same_data]
+    best = max(ranked, key=auc)
+    good = [cost for cost in ranked if auc(cost) >= auc(best) - MARGIN]
     sensible = min(good, key=lambda cost: cost.ms("mel", "model"))
     return {"fastest": fastest, "best": best, "sensible": sensible}
 
@@ -136,5 +138,5 @@ def write_comparison(rows: Sequence[Row], stream: TextIO) -> None:
     console.print(
         f"agrees: the share of its {TOP} best tags that {first.cost.name} has among its {TOP} best too. "
         f"total: with {first.cost.ms('decode')[0]:.0f} ms for decoding. kB: of a segment's spectrogram. "
-        f"sensible: the fastest within {MARGIN} ROC AUC of the best."
+        f"sensible: the fastest within {MARGIN} ROC AUC of the best, of those measured on the same data."
     )

@@ -3,20 +3,21 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from autotag.errors import BudgetError
-from autotag.models.registry import select
+from autotag.models.registry import comparable, select
 from autotag.speed import choose
 from autotag.speed.remembered import Speed, remember, remembered
 from autotag.system import files, machine
 from tests.conftest import SONG, Run
 
-FILES = select(["vgg-12k-48-x*-db"], "mtat")
+FILES = comparable(select(["vgg-12k-48-x*-db"]))
 BY_AUC = sorted(FILES, key=lambda file: file.metadata.roc_auc or 0)
-"""All models of 48 bands, the worst first."""
+"""Models of 48 bands that were measured on the same data, the worst first."""
 
 DAY = 86400.0
 
@@ -55,6 +56,18 @@ def test_the_best_within_the_budget() -> None:
     assert "(measured 3 days ago; 'autotag choose --again' measures again)" in choice.reason
     assert choose.within(FILES, max_mb=1e3, min_auc=0.5).model is BY_AUC[-1]
     assert "; vgg" not in choose.within(FILES).reason
+
+
+def test_what_was_measured_on_other_data_is_left_out_and_said() -> None:
+    """Its ROC AUC is of other clips, and says nothing of which model is better."""
+    flattered = replace(
+        BY_AUC[-1].metadata, dataset="easy clips", name="easy", metrics={"int8": {"test": {"roc_auc": 1.0}}}
+    )
+    easy = replace(BY_AUC[-1], name="easy", metadata=flattered)
+    choice = choose.within([easy, *FILES])
+    assert choice.model is BY_AUC[-1]
+    assert "Left out: 1 models whose scores were measured on other data" in choice.reason
+    assert comparable([easy]) == [easy]
 
 
 def test_a_budget_for_none_names_the_nearest_and_how_old_the_times_are() -> None:
