@@ -52,7 +52,7 @@ BUNDLED: dict[str, Recipe] = {
     "vgg-12k-48-x2-db": replace(_BOTH, rate=1e-3, epochs=14, start="vgg-12k-48-x10-db"),
     "vgg-12k-48-x5-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x4-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
-    "vgg-12k-48-x3-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x3-db": replace(_NEXT, epochs=1, start="vgg-12k-48-x2-db"),
     "vgg-12k-8-x1-db": replace(_NEXT, rate=1e-3, epochs=8, start="vgg-12k-48-x2-db"),
     "vgg-12k-24-x1-db": replace(_NEXT, epochs=1, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x1-db": replace(_NEXT, epochs=1, start="vgg-12k-48-x2-db"),
