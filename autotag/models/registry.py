@@ -7,6 +7,7 @@ file's name, bytes and sha256. `python -m train export` writes both.
 import json
 import os
 import re
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -24,6 +25,9 @@ ModelChoice = Config | str | Path
 """A configuration, the name of an installed model, or an ONNX file."""
 
 MANIFEST = "manifest.json"
+
+LARGEST = 1 << 26
+"""Bytes of a manifest that is read; that of the bundled models has 200,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ def manifest(folder: Path) -> list[ModelFile]:
     """
     path = folder / MANIFEST
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = json.loads(_text(path))
         return [ModelFile.listed(folder, entry, folder == _bundled()) for entry in found.values()]
     except ModelError:
         raise
@@ -197,10 +201,20 @@ def is_file(choice: ModelChoice) -> bool:
     return not isinstance(choice, Config) and Path(choice).suffix == ".onnx"
 
 
+def _text(path: Path) -> str:
+    """The text of a regular file of a size that a manifest may have."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST:
+        raise ModelError(
+            f"{path}: not a manifest of models, but a device or {status.st_size} bytes. Name another folder."
+        )
+    return path.read_text("utf-8")
+
+
 def _listed_sha256(path: Path) -> str | None:
     """What a manifest beside a file says that it hashes to; other people's manifests say nothing."""
     try:
-        entries = json.loads((path.parent / MANIFEST).read_text("utf-8")).values()
+        entries = json.loads(_text(path.parent / MANIFEST)).values()
         return next((str(entry["sha256"]) for entry in entries if entry["file"] == path.name), None)
     except (OSError, ValueError, AttributeError, KeyError, TypeError, RecursionError):
         return None

@@ -240,6 +240,15 @@ def test_a_folder_without_a_manifest(folder: Path) -> None:
         models()
 
 
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there are no devices as files")
+def test_a_device_is_no_manifest(folder: Path) -> None:
+    (folder / MANIFEST).unlink()
+    (folder / MANIFEST).symlink_to("/dev/zero")
+    with pytest.raises(ModelError, match=r"manifest\.json: not a manifest of models, but a device"):
+        models()
+    assert load(folder / f"{SMALL}.onnx").metadata.name == SMALL
+
+
 @pytest.mark.parametrize("text", ["", "[1]", '{"a": {}}', '{"a": 1}', "\xff"])
 def test_a_malformed_manifest(folder: Path, text: str) -> None:
     (folder / MANIFEST).write_text(text, "latin-1")
