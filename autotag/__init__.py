@@ -1,29 +1,134 @@
 """Tags for music: CNNs on mel-spectrograms of reduced frequency and time resolution.
 
->>> from autotag import Tagger
->>> result = Tagger("vgg-12k-48-x2-db").tag("examples/song.mp3")
->>> result.tags[0].tag
-'slow'
+>>> from autotag import Tagger, TagRequest
+>>> tagger = Tagger("vgg-12k-48-x10-db")
+>>> result = tagger.tag("examples/song.mp3", TagRequest(top=3))
+>>> len(result.tags), round(result.duration, 3)
+(3, 30.0)
+>>> with open("examples/song.mp3", "rb") as file:
+...     tagger.tag(file.read(), TagRequest(top=3)).tags == result.tags
+True
+>>> [outcome.ok for outcome in tagger.tag_all(["examples/song.mp3", "missing.mp3"])]
+[True, False]
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from autotag.errors import (
+    AudioError,
+    AudioNotFound,
+    AutotagError,
+    BadSamples,
+    BudgetError,
+    ConfigError,
+    Crashed,
+    DeviceNotFound,
+    EmptyAudio,
+    ExtraMissing,
+    LibraryError,
+    LibraryNotFound,
+    ModelError,
+    ModelNotFound,
+    NoHome,
+    NotAudio,
+    SilentAudio,
+    SinkError,
+    TagNotFound,
+    TagsUnreadable,
+    TagsUnwritable,
+    UnreadableAudio,
+    VocabularyNotFound,
+    WorkerError,
+)
+
 if TYPE_CHECKING:
+    from autotag.audio.decode import decode
+    from autotag.batch import tag_files
     from autotag.config import Config
+    from autotag.library.alike import similar
+    from autotag.library.database import Library
+    from autotag.library.keep import read_outcomes, tag_into
+    from autotag.library.query import find, stats
+    from autotag.library.scan import scan
+    from autotag.request import Selection, TagRequest
     from autotag.result import Failure, Result, Tag
-    from autotag.tagger import Tagger
+    from autotag.tagger import Scores, Tagger
 
 __version__ = "0.1.0"
 
-__all__ = ["Config", "Failure", "Result", "Tag", "Tagger", "__version__"]
+_HOME = {
+    "Config": "config",
+    "Failure": "result",
+    "Library": "library.database",
+    "Result": "result",
+    "Scores": "tagger",
+    "Selection": "request",
+    "Tag": "result",
+    "TagRequest": "request",
+    "Tagger": "tagger",
+    "decode": "audio.decode",
+    "find": "library.query",
+    "read_outcomes": "library.keep",
+    "scan": "library.scan",
+    "similar": "library.alike",
+    "stats": "library.query",
+    "tag_files": "batch",
+    "tag_into": "library.keep",
+}
 
-_HOME = {"Config": "config", "Failure": "result", "Result": "result", "Tag": "result", "Tagger": "tagger"}
+__all__ = [
+    "AudioError",
+    "AudioNotFound",
+    "AutotagError",
+    "BadSamples",
+    "BudgetError",
+    "Config",
+    "ConfigError",
+    "Crashed",
+    "DeviceNotFound",
+    "EmptyAudio",
+    "ExtraMissing",
+    "Failure",
+    "Library",
+    "LibraryError",
+    "LibraryNotFound",
+    "ModelError",
+    "ModelNotFound",
+    "NoHome",
+    "NotAudio",
+    "Result",
+    "Scores",
+    "Selection",
+    "SilentAudio",
+    "SinkError",
+    "Tag",
+    "TagNotFound",
+    "TagRequest",
+    "Tagger",
+    "TagsUnreadable",
+    "TagsUnwritable",
+    "UnreadableAudio",
+    "VocabularyNotFound",
+    "WorkerError",
+    "__version__",
+    "decode",
+    "find",
+    "read_outcomes",
+    "scan",
+    "similar",
+    "stats",
+    "tag_files",
+    "tag_into",
+]
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that `import autotag` loads no numpy."""
     if name in _HOME:
-        from importlib import import_module
-
         return getattr(import_module(f"autotag.{_HOME[name]}"), name)
     raise AttributeError(f"module 'autotag' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,85 +1,96 @@
 """Tag many files: outcomes in the order of the files, each as soon as it is there."""
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+import os
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autotag.errors import AudioError, Crashed
-from autotag.result import Failure, Result
+from autotag.config import DEFAULT
+from autotag.errors import Crashed, UnreadableAudio
+from autotag.request import TagRequest
+from autotag.result import Failure, Outcome
+from autotag.system.cores import usable_cores
 from autotag.system.files import size_and_time
+from autotag.system.pool import Crash, in_processes, may_start_processes
 
 if TYPE_CHECKING:
+    from autotag.models.registry import ModelChoice
     from autotag.tagger import Tagger
 
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What to do with every file.
-
-    Attributes:
-        model: name of a model at hand, or an ONNX file.
-        top, threshold, merge_synonyms: which tags to show, as `autotag.request.choose` does.
-        seconds: tag only the middle so many seconds of a file.
-        embed: whether results hold the embedding; `"segments"` for that of each segment.
-    """
-
-    model: str | Path
-    top: int = 5
-    threshold: float | str | None = None
-    merge_synonyms: bool = False
-    seconds: float | None = None
-    embed: bool | str = False
+PathInput = str | os.PathLike[str]
 
 
-def tag_files(paths: Iterable[Path], asked: Asked, jobs: int) -> Generator[Result | Failure, None, None]:
+def tag_files(
+    paths: Iterable[PathInput] | PathInput,
+    model: "ModelChoice" = DEFAULT,
+    request: TagRequest = TagRequest(),
+    *,
+    jobs: int | None = None,
+) -> Generator[Outcome, None, None]:
     """The outcome of each file, in the order of the paths, each as soon as it and those before it are done.
 
     Args:
-        jobs: processes of one thread each, of which one that crashes is a Failure of the file it was at;
-            0 to tag in this process, with all cores it may use.
+        paths: of files; one path is a list of one.
+        model: a configuration, the name of an installed model, or an ONNX file.
+        request: which tags, and what else.
+        jobs: processes of one thread each, of which one that crashes is a Failure of the file it was at; by
+            default one a core. 0 tags in this process, with all cores it may use, as does a daemonic
+            process of `multiprocessing`, which may have no children.
 
     Raises:
-        ModelNotFound, ModelError, WorkerError
+        ModelNotFound, ModelError, VocabularyNotFound, WorkerError
     """
     # Threads instead of processes: as many files/s (40 copies of examples/song.mp3 on 2 cores, warm: 49 to
     # 51 against 46 to 50 at x10, 9.3 to 9.5 against 9.1 to 9.5 at x2), but a crash would end them all.
-    if jobs == 0:
-        yield from map(start(asked), paths)
+    listed = [paths] if isinstance(paths, str | os.PathLike) else paths
+    jobs = usable_cores() if jobs is None else jobs
+    if jobs == 0 or not may_start_processes():
+        yield from map(start(model, request), listed)
         return
-    from autotag.system.pool import in_processes
-
-    with closing(in_processes(partial(start, asked, threads=1), paths, jobs)) as outcomes:
+    with closing(in_processes(partial(start, model, request, threads=1), listed, jobs)) as outcomes:
         for path, outcome in outcomes:
-            yield _failure(path, outcome) if isinstance(outcome, Crashed) else outcome
+            yield _crashed(path, outcome) if isinstance(outcome, Crash) else outcome
 
 
-def processes(files: Sequence[Path], jobs: int) -> int:
+def processes(files: int, jobs: int) -> int:
     """The `jobs` of `tag_files` that are worth their start: none for a single job or file."""
-    return 0 if jobs == 1 or len(files) < 2 else jobs
+    return 0 if jobs == 1 or files < 2 else jobs
 
 
-def start(asked: Asked, threads: int | None = None) -> Callable[[Path], Result | Failure]:
+def start(
+    model: "ModelChoice", request: TagRequest, threads: int | None = None
+) -> Callable[[PathInput], Outcome]:
     """Load the model; what to call with each file."""
     from autotag.tagger import Tagger
 
-    return partial(_tag, Tagger(asked.model, threads), asked)
+    tagger = Tagger(model, threads=threads)
+    request.choose(
+        tagger.metadata.outputs, [0.0] * len(tagger.metadata.outputs)
+    )  # fails now if it would later
+    return partial(_tag, tagger, request)
 
 
-def _tag(tagger: "Tagger", asked: Asked, path: Path) -> Result | Failure:
-    size, modified = size_and_time(path)
+def _tag(tagger: "Tagger", request: TagRequest, path: PathInput) -> Outcome:
+    size, modified = _state(path)  # before it is read: what changes meanwhile is tagged again
+    outcome = tagger.attempt(path, request)
+    if isinstance(outcome, Failure) and outcome.error == UnreadableAudio.__name__:
+        return outcome  # without size and time, so that the next run tries again
+    return replace(outcome, size=size, modified=modified)
+
+
+def _crashed(path: PathInput, crash: Crash) -> Failure:
+    message = (
+        f"{path}: the process that read it crashed ({crash.how}). Convert it, or leave it out; if memory ran "
+        "out, use fewer --jobs."
+    )
+    return Failure(str(path), Crashed.__name__, message, *_state(path))
+
+
+def _state(path: PathInput) -> tuple[int, int] | tuple[None, None]:
     try:
-        result = tagger.tag(
-            path, asked.top, asked.threshold, asked.merge_synonyms, asked.seconds, asked.embed
-        )
-    except AudioError as error:
-        return _failure(path, error)
-    except Exception as error:  # whatever it is, the other files can be tagged
-        return _failure(path, Crashed(f"{path}: {type(error).__name__}: {error}"))
-    return replace(result, size=size, modified=modified)
-
-
-def _failure(path: Path, error: AudioError) -> Failure:
-    return Failure(str(path), error.kind, str(error), *size_and_time(path))
+        return size_and_time(Path(path))
+    except TypeError:  # no path at all
+        return None, None

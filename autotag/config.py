@@ -89,7 +89,7 @@ class Config:
         """The configuration of a name such as `vgg-12k-48-x2-db`."""
         match = re.fullmatch(r"([a-z]+)-(\d+)k-(\d+)-x(\d+)-([a-z]+)", name)
         if not match:
-            raise ConfigError(f"{name!r} is not a configuration: write one like 'vgg-12k-48-x2-db'")
+            raise ConfigError(f"{name!r} is not a configuration. Write one like 'vgg-12k-48-x2-db'.")
         arch, sr, mels, hop, log = match.groups()
         return cls(arch, int(sr) * 1000, int(mels), int(hop), log)
 
@@ -100,34 +100,32 @@ class Config:
         return kinds, sum(max(r, 1 / r) for r in ratio)
 
 
-VOCABULARIES = ("mtat", "msd")
-"""Whose 50 tags a model speaks: MagnaTagATune's, or the Million Song Dataset's."""
-
-
 def model_name(config: Config, vocabulary: str) -> str:
-    """The name of a trained model: a plain one speaks MagnaTagATune's tags.
+    """The name of a model trained on one vocabulary: plain for MagnaTagATune's tags, else with its prefix.
 
-    >>> model_name(Config(), "msd")
-    'msd-vgg-12k-48-x2-db'
+    The bundled models, whose outputs are of both vocabularies, have plain names too.
 
-    Raises:
-        ConfigError: there is no such vocabulary.
+    >>> model_name(Config(), "mtat"), model_name(Config(), "mytags")
+    ('vgg-12k-48-x2-db', 'mytags-vgg-12k-48-x2-db')
     """
-    _allow("vocabulary", vocabulary, VOCABULARIES)
     return config.name if vocabulary == "mtat" else f"{vocabulary}-{config.name}"
 
 
 def parse_model_name(name: str) -> tuple[Config, str]:
-    """Configuration and vocabulary of a name such as `msd-vgg-12k-48-x2-db`."""
-    prefix, _, rest = name.partition("-")
-    if prefix in VOCABULARIES[1:]:
+    """The configuration of a model's name, and the prefix before it.
+
+    >>> parse_model_name("mytags-vgg-12k-48-x2-db")
+    (Config(arch='vgg', sr=12000, mels=48, hop=2, log='db'), 'mytags')
+    """
+    prefix, dash, rest = name.partition("-")
+    if dash and prefix not in RESOLUTIONS:
         return Config.parse(rest), prefix
-    return Config.parse(name), VOCABULARIES[0]
+    return Config.parse(name), ""
 
 
 def _allow(what: str, value: object, allowed: tuple[object, ...]) -> None:
     if value not in allowed:
-        raise ConfigError(f"{what} {value!r} is not in the study: use {', '.join(map(str, allowed))}")
+        raise ConfigError(f"{what} {value!r} is not in the study. Use {', '.join(map(str, allowed))}.")
 
 
 DEFAULT = Config()

@@ -10,11 +10,7 @@ class ConfigError(AutotagError, ValueError):
 
 
 class AudioError(AutotagError, ValueError):
-    """Base of the errors about one audio file; `kind` names them in results."""
-
-    @property
-    def kind(self) -> str:
-        return type(self).__name__
+    """Base of the errors about one audio file; in results the name of the class says which one it is."""
 
 
 class AudioNotFound(AudioError, FileNotFoundError):
@@ -49,8 +45,8 @@ class TagsUnwritable(AudioError, OSError):
     """The operating system will not let us write the file, or the disk is full."""
 
 
-class RowsError(AutotagError, ValueError):
-    """A file is not the JSON lines of an earlier run."""
+class NoHome(AutotagError, OSError):
+    """A user has no folder of their own, where autotag would keep a file that nobody named."""
 
 
 class Crashed(AudioError):
@@ -74,7 +70,11 @@ class ModelError(AutotagError, ValueError):
 
 
 class ModelNotFound(AutotagError, LookupError):
-    """No model of that name, or at that resolution, is at hand."""
+    """No model of that name, or at that resolution, is installed."""
+
+
+class VocabularyNotFound(AutotagError, LookupError):
+    """A model has no output of that vocabulary."""
 
 
 class DeviceNotFound(AutotagError, LookupError):
@@ -82,7 +82,7 @@ class DeviceNotFound(AutotagError, LookupError):
 
 
 class BudgetError(AutotagError, ValueError):
-    """No model at hand is as fast, as small and as good as was asked for."""
+    """No installed model is as fast, as small and as good as was asked for."""
 
 
 class LibraryError(AutotagError, ValueError):

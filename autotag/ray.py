@@ -10,33 +10,37 @@ Ray reads the files, hands them to workers, starts another worker where one dies
     rows.write_parquet("s3://bucket/tags")
 """
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from autotag.batch import Asked, start
 from autotag.config import DEFAULT
+from autotag.models.registry import ModelChoice
 from autotag.outputs.parquet import as_table
-from autotag.result import Failure, Result
-from autotag.system.streams import quiet_decoders
+from autotag.request import TagRequest
+from autotag.result import Outcome
+from autotag.system.files import size_and_time
+from autotag.tagger import Tagger
 
 
 class RayTagger:
     """For `ray.data.Dataset.map_batches`: loads the model once a worker, tags batch after batch.
 
     Args:
-        model: name of a model at hand, or an ONNX file that every worker can read.
-        asked: the other fields of `autotag.batch.Asked`, with `fn_constructor_kwargs={"top": 10}`.
+        model: a configuration, the name of an installed model, or an ONNX file that every worker can read.
+        request: which tags, and what else; with `fn_constructor_kwargs={"request": TagRequest(top=10)}`.
 
     Raises:
-        ModelNotFound, ModelError
+        ModelNotFound, ModelError, VocabularyNotFound
+        ExtraMissing: pyarrow is not installed.
     """
 
-    def __init__(self, model: str = DEFAULT.name, **asked: Any) -> None:
-        quiet_decoders()
-        self._tag_file = start(Asked(model, **asked), threads=1)
+    def __init__(self, model: ModelChoice = DEFAULT, request: TagRequest = TagRequest()) -> None:
+        self._tagger = Tagger(model, threads=1)
+        self._request = request
+        outputs = self._tagger.metadata.outputs
+        request.choose(outputs, [0.0] * len(outputs))  # fails now if it would later
 
     def __call__(self, batch: Mapping[str, Sequence[Any]]) -> Any:
         """Tag some files.
@@ -53,13 +57,11 @@ class RayTagger:
             self._tag(str(path), content) for path, content in zip(batch["path"], contents, strict=True)
         )
 
-    def _tag(self, path: str, content: bytes | None) -> Result | Failure:
+    def _tag(self, path: str, content: bytes | None) -> Outcome:
         if content is None:
-            return self._tag_file(Path(path))
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder, "song")
-            copy.write_bytes(content)
-            outcome = self._tag_file(copy)
-        if isinstance(outcome, Failure):
-            outcome = replace(outcome, message=outcome.message.replace(str(copy), path))
-        return replace(outcome, path=path, size=len(content), modified=None)
+            size, modified = size_and_time(Path(path))  # before it is read
+            outcome = self._tagger.attempt(path, self._request)
+        else:
+            size, modified = len(content), None
+            outcome = self._tagger.attempt(bytes(content), self._request, name=path)
+        return replace(outcome, size=size, modified=modified)

@@ -1,26 +1,30 @@
-"""Load a model once, tag many files."""
+"""Load a model once, tag any audio."""
 
 import math
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
+from os import PathLike
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autotag.audio.content import AudioInput
 from autotag.audio.decode import Audio
-from autotag.audio.mel import Array, log_mel_blocks
+from autotag.audio.held import Held
+from autotag.audio.mel import log_mel_blocks
 from autotag.audio.segments import fill, is_short, segments
 from autotag.config import DEFAULT, HOP
-from autotag.errors import AudioError
-from autotag.models.metadata import Metadata
-from autotag.models.registry import load
-from autotag.request import choose
-from autotag.result import Failure, Result
+from autotag.errors import AudioError, AutotagError, Crashed
+from autotag.meaning import Output
+from autotag.models.registry import ModelChoice, load
+from autotag.request import TagRequest
+from autotag.result import Failure, Outcome, Result
 
+Array = NDArray[np.float32]
 Item = TypeVar("Item")
 
 SECONDS_AT_ONCE = 30
@@ -29,138 +33,187 @@ SECONDS_AT_ONCE = 30
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """What the network says of each segment of a file, before any choice is made.
+    """What a network says of each segment of a sound, before any tag is chosen.
 
     Attributes:
-        scores: float32 [segments, tags], in 0..1.
+        outputs: what the network scores.
+        scores: float32 [segments, outputs], in 0..1.
         embeddings: float32 [segments, d].
+        weights: float32 [segments], the share of each segment that sounds: silence does not count in a mean.
         times: float64 [segments], seconds at which each segment starts in the file, to within a frame.
-        seconds: of audio in the file.
-        excerpt: seconds of it that were heard, None for all.
+        segment_seconds: seconds of one segment.
+        duration: seconds of audio in the file.
+        excerpt: seconds of it that were tagged, None for all.
+        model, sha256: the model's name, and the hash of its file.
         ms: milliseconds spent on `"decode"`, `"mel"` and `"model"`.
         warnings: what a reader of the scores should know.
     """
 
+    outputs: tuple[Output, ...]
     scores: Array
     embeddings: Array
+    weights: Array
     times: NDArray[np.float64]
-    seconds: float
+    segment_seconds: float
+    duration: float
     excerpt: float | None
+    model: str
+    sha256: str
     ms: dict[str, float]
     warnings: tuple[str, ...]
 
-    def result(
-        self,
-        path: str | Path,
-        metadata: Metadata,
-        top: int = 5,
-        threshold: float | str | None = None,
-        merge_synonyms: bool = False,
-        embed: bool | str = False,
-    ) -> Result:
-        """The top tags by the mean over the segments; arguments as of `Tagger.tag`."""
-        tags = choose(self.scores.mean(axis=0), metadata, top, threshold, merge_synonyms)
-        found = Result(
-            *(str(path), metadata.name, self.seconds, len(self.scores), tags, self.ms, self.warnings),
-            excerpt=self.excerpt,
+    def mean(self) -> Array:
+        """The score of each output, the mean over the segments: float32 [outputs]."""
+        return self._mean(self.scores)
+
+    def embedding(self) -> Array:
+        """The mean embedding over the segments: float32 [d]."""
+        return self._mean(self.embeddings)
+
+    def _mean(self, values: Array) -> Array:
+        """Over the segments, weighed by how much of each sounds."""
+        mean: Array = np.average(values, axis=0, weights=self.weights).astype(np.float32)
+        return mean
+
+    def result(self, request: TagRequest, path: str | None = None) -> Result:
+        """The tags that a request chooses.
+
+        Raises:
+            VocabularyNotFound: the model has no output of the request's vocabulary.
+        """
+        scores = self.mean()
+        whole = request.embed == "segments"
+        embedding = None if request.embed is None else self.embeddings if whole else self.embedding()
+        return Result(
+            path,
+            self.model,
+            self.sha256,
+            self.duration,
+            len(self.scores),
+            request.choose(self.outputs, scores),
+            self.ms,
+            self.warnings,
+            self.excerpt,
+            scores=scores,
+            embedding=embedding,
+            times=self.times if whole else None,
         )
-        if embed == "segments":
-            return replace(found, embedding=self.embeddings, times=self.times)
-        return replace(found, embedding=self.embeddings.mean(axis=0)) if embed else found
 
 
 class Tagger:
-    """Tags audio files with one model.
+    """Tags audio with one model.
 
     Args:
-        model: name of a model at hand, or an ONNX file.
+        model: a configuration, the name of an installed model, or an ONNX file.
         threads: of one inference; by default all cores this process may use.
         batch: segments of one inference; by default those of 30 s: one of VGG-CNN, ten of MUSICNN.
         device: one of `autotag.models.model.PROVIDERS`.
 
     Raises:
         ModelNotFound, ModelError, DeviceNotFound
+
+    Attributes:
+        metadata: what the model says of itself.
+
+    >>> Tagger("vgg-12k-48-x10-db")
+    Tagger('vgg-12k-48-x10-db')
     """
 
     def __init__(
         self,
-        model: str | Path = DEFAULT.name,
+        model: ModelChoice = DEFAULT,
+        *,
         threads: int | None = None,
         batch: int | None = None,
         device: str = "cpu",
     ) -> None:
+        self._arguments = {"model": model, "threads": threads, "batch": batch, "device": device}
         self._model = load(model, threads, device)
         self.metadata = self._model.metadata
         config = self.metadata.config
         self._batch = batch or max(1, round(SECONDS_AT_ONCE * config.sr / config.segment_samples))
 
+    def __repr__(self) -> str:
+        return f"Tagger({self.metadata.name!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self._arguments
+
+    def __setstate__(self, arguments: dict[str, Any]) -> None:
+        """Load the model in the process that unpickles this."""
+        self.__init__(**arguments)  # type: ignore[misc]
+
     def tag(
-        self,
-        path: str | Path,
-        top: int = 5,
-        threshold: float | str | None = None,
-        merge_synonyms: bool = False,
-        seconds: float | None = None,
-        embed: bool | str = False,
+        self, audio: AudioInput, request: TagRequest = TagRequest(), *, name: str | None = None
     ) -> Result:
-        """The top tags of a file by the mean score over its segments: see `autotag.request.choose`.
+        """The tags of a sound by the mean score over its segments.
 
         Args:
-            seconds: hear only an excerpt of that length, from the middle: 29.1 is the study's.
-            embed: put the mean embedding into the result too, or with `"segments"` that of each segment.
+            audio: a path; bytes or a file object of an encoded file; or samples and their rate in Hz,
+                [n] or [n, channels].
+            request: which tags, and what else.
+            name: `Result.path`, and what errors call a sound that has no path.
 
         Raises:
-            AudioError: the file cannot be tagged; see its subclasses.
-            ValueError: as `choose` does, or `seconds` is not above 0.
+            AudioError: it cannot be tagged; see its subclasses.
+            VocabularyNotFound: the model has no output of the request's vocabulary.
+            TypeError: `audio` is none of these.
         """
-        heard = self.scores(path, seconds)
-        return heard.result(path, self.metadata, top, threshold, merge_synonyms, embed)
+        path = str(Path(audio)) if name is None and isinstance(audio, str | PathLike) else name
+        return self.scores(audio, request.excerpt, name=name).result(request, path)
 
-    def taggram(self, path: str | Path, step: float | None = None) -> tuple[Array, NDArray[np.float64]]:
-        """Tags over time: scores float32 [segments, tags], and times float64 [segments] in seconds.
+    def tag_all(
+        self, audios: "Iterable[AudioInput] | AudioInput", request: TagRequest = TagRequest()
+    ) -> Iterator[Outcome]:
+        """Tag sound after sound; one that cannot be tagged is a Failure and stops nothing."""
+        for audio in [audios] if isinstance(audios, str | bytes | PathLike) else audios:
+            yield self.attempt(audio, request)  # type: ignore[arg-type]
 
-        A segment starts at its time and is `metadata.config.segment_samples / metadata.config.sr` s long; its
-        tags are in the order of `metadata.tags`.
+    def attempt(
+        self, audio: AudioInput, request: TagRequest = TagRequest(), *, name: str | None = None
+    ) -> Outcome:
+        """As `tag`, but with whatever is wrong with the sound as a value."""
+        if name is None:
+            name = str(audio) if isinstance(audio, str | PathLike) else None
+        try:
+            return self.tag(audio, request, name=name)
+        except Exception as error:  # whatever it is, the next sound can be tagged
+            return failure(error, name, f"{audio!r:.60}")
+
+    def embed(self, audio: AudioInput) -> Array:
+        """The network's embedding of a sound, float32 [d]: the mean over its segments.
+
+        Raises:
+            AudioError: it cannot be tagged; see its subclasses.
+        """
+        return self.scores(audio).embedding()
+
+    def scores(
+        self,
+        audio: AudioInput | Held,
+        excerpt: float | None = None,
+        step: float | None = None,
+        *,
+        name: str | None = None,
+    ) -> Scores:
+        """Scores and embeddings of each segment of a sound, in constant memory but for these.
 
         Args:
+            audio: as of `tag`; or a sound that is held at the model's rate, its excerpt taken.
+            excerpt: take only so many seconds from the middle.
             step: seconds from one segment to the next; less than a segment, and they overlap. By default
                 each begins where the one before ends. The last one is moved back to end with the file.
 
         Raises:
-            AudioError: the file cannot be tagged; see its subclasses.
-            ValueError: `step` is less than a frame, or more than a segment.
-        """
-        heard = self.scores(path, step=step)
-        return heard.scores, heard.times
-
-    def embed(self, path: str | Path) -> Array:
-        """The network's embedding of a file, float32 [d]: the mean over its segments.
-
-        `scores` has that of each segment.
-
-        Raises:
-            AudioError: the file cannot be tagged; see its subclasses.
-        """
-        mean: Array = self.scores(path).embeddings.mean(axis=0)
-        return mean
-
-    def scores(self, path: str | Path, seconds: float | None = None, step: float | None = None) -> Scores:
-        """Scores and embeddings of each segment of a file, in constant memory but for these.
-
-        Args:
-            seconds: as of `tag`.
-            step: as of `taggram`.
-
-        Raises:
-            AudioError: the file cannot be tagged; see its subclasses.
-            ValueError: `seconds` is not above 0, or `step` as in `taggram`.
+            AudioError: it cannot be tagged; see its subclasses.
+            ValueError: `excerpt` is not above 0; `step` is less than a frame, or more than a segment.
         """
         config = self.metadata.config
-        frames_apart = self._frames(step)
         ms = dict.fromkeys(("decode", "mel", "model"), 0.0)
-        audio = Audio(path, config.sr, seconds)
-        signal = fill(_timed(audio, ms, "decode"), config.segment_samples)
-        cut = _timed(segments(log_mel_blocks(signal, config), config.frames, frames_apart), ms, "mel")
+        sound = audio if isinstance(audio, Held) else Audio(audio, config.sr, excerpt, name=name)
+        frames_apart = self._frames(step)
+        signal = fill(timed(sound, ms, "decode"), config.segment_samples)
+        cut = timed(segments(log_mel_blocks(signal, config), config.frames, frames_apart), ms, "mel")
         outputs = []
         while batch := list(islice(cut, self._batch)):
             started = time.perf_counter()
@@ -168,18 +221,30 @@ class Tagger:
             ms["model"] += 1000 * (time.perf_counter() - started)
         ms["mel"] -= ms["decode"]  # its clock ran while it waited for samples
 
-        warnings = list(audio.warnings)
-        excerpt = audio.heard if audio.heard < audio.seconds else None
-        if excerpt is None and is_short(round(audio.seconds * config.sr), config.segment_samples):
-            whole = config.segment_samples / config.sr
+        length = config.segment_samples / config.sr
+        part = sound.seconds_read if sound.seconds_read < sound.duration else None
+        warnings = list(sound.warnings)
+        if part is None and is_short(round(sound.duration * config.sr), config.segment_samples):
             warnings.append(
-                f"{audio.seconds:.1f} s is less than one segment of {whole:.1f} s: repeated to fill it"
+                f"{sound.duration:.1f} s is less than one segment of {length:.1f} s: repeated to fill it"
             )
         scores, embeddings = (np.concatenate(output) for output in zip(*outputs, strict=True))
         starts = np.arange(len(scores)) * frames_apart * config.hop * HOP / config.sr
-        last = max(0.0, audio.heard - config.segment_samples / config.sr)
-        times = (audio.seconds - audio.heard) / 2 + np.minimum(starts, last)
-        return Scores(scores, embeddings, times, audio.seconds, excerpt, ms, tuple(warnings))
+        starts = np.minimum(starts, max(0.0, sound.seconds_read - length))
+        return Scores(
+            self.metadata.outputs,
+            scores,
+            embeddings,
+            sound.weights(starts, length),
+            sound.start + starts,
+            length,
+            sound.duration,
+            part,
+            self.metadata.name,
+            self._model.sha256,
+            ms,
+            tuple(warnings),
+        )
 
     def _frames(self, step: float | None) -> int:
         """Frames from one segment to the next."""
@@ -190,28 +255,26 @@ class Tagger:
         if not 1 <= frames <= config.frames:
             frame = HOP * config.hop / config.sr
             raise ValueError(
-                f"a step of {step:g} s: use one from {frame:.3f} s, a frame of {config.name}, to "
-                f"{config.frames * frame:.2f} s, its segment"
+                f"The step is {step:g} s. Use one from {frame:.3f} s, a frame of {config.name}, to "
+                f"{config.frames * frame:.2f} s, its segment."
             )
         return frames
 
-    def tag_all(
-        self,
-        paths: Iterable[str | Path],
-        top: int = 5,
-        threshold: float | str | None = None,
-        merge_synonyms: bool = False,
-        seconds: float | None = None,
-    ) -> Iterator[Result | Failure]:
-        """Tag file after file; one that cannot be tagged is a Failure and stops nothing."""
-        for path in paths:
-            try:
-                yield self.tag(path, top, threshold, merge_synonyms, seconds)
-            except AudioError as error:
-                yield Failure(str(path), error.kind, str(error))
+
+def failure(error: Exception, path: str | None, what: str = "") -> Failure:
+    """What is wrong with a sound, as a value; raises again what is wrong with the request.
+
+    Args:
+        what: the sound is, for a message about one that has no path.
+    """
+    if isinstance(error, AudioError):
+        return Failure(path, type(error).__name__, str(error))
+    if isinstance(error, AutotagError):
+        raise error
+    return Failure(path, Crashed.__name__, f"{path or what}: {type(error).__name__}: {error}")
 
 
-def _timed(items: Iterable[Item], ms: dict[str, float], step: str) -> Iterator[Item]:
+def timed(items: Iterable[Item], ms: dict[str, float], step: str) -> Iterator[Item]:
     """The items, with the milliseconds spent on making them added to `ms[step]`."""
     iterator = iter(items)
     while True:

@@ -29,7 +29,7 @@ def embeddings(folder: Path, model: str) -> Array:
     found = []
     for path in files[:: max(1, len(files) // CLIPS)][:CLIPS]:
         try:
-            found.append(tagger.scores(path).embeddings.mean(axis=0))
+            found.append(tagger.embed(path))
         except AudioError as error:
             print(error, file=sys.stderr)
     return np.stack(found)

@@ -82,7 +82,7 @@ def decoder(sr: int) -> Callable[[Path], float]:
         audio = Audio(path, sr)
         for _ in audio:
             pass
-        return audio.seconds
+        return audio.duration
 
     return decode
 

@@ -1,4 +1,4 @@
-"""How long `find` and `similar` take in a library of 100,000 generated tracks.
+"""How long `find`, `similar` and `stats` take in a library of 100,000 generated tracks.
 
     python benchmarks/library.py            # or with another number of tracks
 
@@ -15,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
+from autotag.library.alike import duplicates, similar
 from autotag.library.database import Library
-from autotag.library.query import find, similar, stats
-from autotag.models.metadata import Metadata
+from autotag.library.query import find, stats
+from autotag.models.registry import ModelFile
 from autotag.models.registry import find as named
-from autotag.result import Result, Tag
+from autotag.result import Result
 
 MODEL = "vgg-12k-48-x2-db"
 TIMES = 15
@@ -30,22 +31,34 @@ FINDS = (
     ["guitar", "slow", "-drums", "-female"],
     ["female vocal", "-male", "-techno"],
     ["-vocals"],
+    ["piano or guitar", "quiet<0.3"],
+    ["piano", "path:artist 12", "duration>3:00"],
 )
 
 
-def tracks(metadata: Metadata, number: int) -> Iterator[Result]:
+def tracks(model: ModelFile, number: int) -> Iterator[Result]:
     """Tracks in which some tags go together and others exclude each other; most scores are low."""
     rng = np.random.default_rng(0)
-    moods = rng.normal(0, 0.6, (8, len(metadata.tags)))
-    thresholds = np.array(metadata.thresholds)
-    common = np.log(thresholds / (1 - thresholds)) - 2.6
+    count = len(model.metadata.outputs)
+    moods = rng.normal(0, 0.9, (8, count))
+    common = rng.normal(-3.5, 1.2, count)
     for n in range(number):
-        logits = common + rng.normal(size=8) @ moods + rng.normal(0, 0.4, len(common))
-        scores = 1 / (1 + np.exp(-logits))
-        tags = tuple(map(Tag, metadata.tags, scores.tolist()))
+        logits = common + rng.normal(size=8) @ moods + rng.normal(0, 0.4, count)
+        scores = (1 / (1 + np.exp(-logits))).astype(np.float32)
         path = f"/music/artist {n // 100}/album {n // 10}/{n}.mp3"
-        embedding = rng.standard_normal(128, np.float32)
-        yield Result(path, metadata.name, 200.0, 7, tags, {}, size=n, modified=n, embedding=embedding)
+        yield Result(
+            path,
+            model.name,
+            model.sha256,
+            60 + n % 400,
+            7,
+            (),
+            {},
+            size=n,
+            modified=n,
+            scores=scores,
+            embedding=rng.standard_normal(128, np.float32),
+        )
 
 
 def milliseconds(what: Callable[[], object]) -> float:
@@ -60,12 +73,12 @@ def milliseconds(what: Callable[[], object]) -> float:
 
 def main(number: int) -> None:
     """Generate a library and ask it."""
-    metadata = named(MODEL).metadata
+    model = named(MODEL)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "library.sqlite")
         started = time.perf_counter()
-        with Library(path, metadata) as library:
-            for track in tracks(metadata, number):
+        with Library(path, model) as library:
+            for track in tracks(model, number):
                 library.write(track)
         seconds = time.perf_counter() - started
         print(f"{number} tracks: {path.stat().st_size / 1e6:.0f} MB, made in {seconds:.0f} s")
@@ -76,16 +89,17 @@ def main(number: int) -> None:
 
         song = "/music/artist 0/album 3/33.mp3"
         with Library(path) as library:
-            embedding = library.embedding(song)
-            assert embedding
             for terms in FINDS:
                 wanted = [term for term in terms if term[0] != "-"]
                 unwanted = [term[1:] for term in terms if term[0] == "-"]
-                every = len(find(library, wanted, unwanted, limit=number))
+                every = len(find(library, wanted, unwanted, limit=0))
                 ms = milliseconds(lambda w=wanted, u=unwanted: find(library, w, u))  # type: ignore[misc]
                 print(f"find {' '.join(terms)}: {ms:.1f} ms for the best 50 of {every}")
-            print(f"similar: {milliseconds(lambda: similar(library, embedding)):.1f} ms")
+            print(f"similar: {milliseconds(lambda: similar(library, song)):.1f} ms")
             print(f"stats: {milliseconds(lambda: stats(library)):.1f} ms")
+            started = time.perf_counter()
+            duplicates(library)
+            print(f"stats --duplicates: {time.perf_counter() - started:.1f} s")
         print(f"autotag {' '.join(['find', *FINDS[2]])}: {milliseconds(command('find', *FINDS[2])):.0f} ms")
         print(f"autotag similar: {milliseconds(command('similar', song)):.0f} ms")
         print(f"autotag stats: {milliseconds(command('stats')):.0f} ms")

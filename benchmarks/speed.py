@@ -34,9 +34,9 @@ run = lambda: tagger.tag({1!r})
 """
 TEACHER = """
 import numpy, onnxruntime
-from autotag.audio import decode
+from autotag.audio.decode import decode
+from autotag.audio.mel import log_mel
 from autotag.config import Config
-from autotag.mel import log_mel
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = 1
 session = onnxruntime.InferenceSession({0!r}, options, providers=["CPUExecutionProvider"])

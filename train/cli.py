@@ -2,9 +2,9 @@
 
 import functools
 import json
+import signal
 import sys
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,70 +12,35 @@ import typer
 
 from autotag.config import Config
 from autotag.errors import AutotagError
+from train.errors import RunsFailed
 
 if TYPE_CHECKING:
-    from train.fit import Recipe
+    pass
+from train.options import (
+    Arch,
+    Audio,
+    Cache,
+    Data,
+    DatasetWord,
+    Device,
+    Epochs,
+    Labels,
+    LabelsOption,
+    LabelWord,
+    LicenceWord,
+    ModelsFolder,
+    Only,
+    RecipeLabels,
+    RecipeName,
+    RecipeOption,
+    Split,
+    Verbose,
+    Without,
+    Work,
+    chosen_recipe,
+)
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
-
-Data = Annotated[Path, typer.Option(help="Folder of MagnaTagATune or of the Million Song Dataset.")]
-Audio = Annotated[
-    str | None,
-    typer.Option(
-        metavar="TEMPLATE",
-        help="Where a clip lies in DATA, from its {id} and {path}.",
-        show_default="{path} for MagnaTagATune, {id[2]}/{id[3]}/{id[4]}/{id}.mp3 for the other",
-    ),
-]
-Cache = Annotated[Path, typer.Option(help="Folder for the mel cache.")]
-Work = Annotated[Path, typer.Option(help="Folder for the runs.")]
-Device = Annotated[str, typer.Option(help="cpu or cuda.")]
-Epochs = Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")]
-Without = Annotated[
-    list[str] | None, typer.Option(metavar="STEP", help="Of the recipe's augmentation; may be repeated.")
-]
-ModelsFolder = Annotated[Path, typer.Option(help="Folder for the INT8 files and the manifest.")]
-DatasetWord = Annotated[
-    str | None,
-    typer.Option("--dataset", help="What it was trained on, for the metadata.", show_default="the folder"),
-]
-LabelWord = Annotated[
-    str | None,
-    typer.Option(help="Where its labels came from, likewise.", show_default="which of them"),
-]
-LicenceWord = Annotated[str, typer.Option(help="Of the weights, likewise.")]
-Only = Annotated[
-    list[str] | None, typer.Option(metavar="PATTERN", help="Such as 'vgg-12k-48-*-db'; may be repeated.")
-]
-
-
-class RecipeName(StrEnum):
-    STUDY = "study"
-    SOFT = "soft"
-
-
-class Arch(StrEnum):
-    VGG = "vgg"
-    MUSICNN = "musicnn"
-    ALL = "all"
-
-
-class Split(StrEnum):
-    TRAIN = "train"
-    VALID = "valid"
-    TEST = "test"
-
-
-class Labels(StrEnum):
-    ANNOTATIONS = "annotations"
-    SOFT = "soft"
-    SOFT_MSD = "soft-msd"
-
-
-LabelsOption = Annotated[Labels, typer.Option("--labels", help="Of which vocabulary.")]
-RecipeOption = Annotated[
-    RecipeName, typer.Option("--recipe", help="The study's, or the one for probabilities as labels.")
-]
 
 
 @app.callback()
@@ -86,15 +51,15 @@ def about() -> None:
 @app.command()
 def prepare(
     data: Data,
-    arch: Annotated[Arch, typer.Option(help="Whose configurations.")] = Arch.ALL,
+    arch: Arch = "all",
     only: Only = None,
     audio: Audio = None,
     cache: Cache = Path("cache"),
 ) -> None:
     """Compute the mel cache, list the clips that are left out, and print what a clip takes."""
-    from train.datasets import read
-    from train.features import prepare as fill
-    from train.features import summary
+    from train.data import read
+    from train.data.cache import prepare as fill
+    from train.data.cache import summary
     from train.study import choose
 
     configs = choose(arch, only or ())
@@ -106,21 +71,20 @@ def prepare(
 def label(
     data: Data,
     teacher: Annotated[
-        list[Path], typer.Option(metavar="ONNX", help="A published model; may be repeated for their mean.")
+        list[Path],
+        typer.Option(metavar="ONNX", help="Ask a published model; may be repeated for the mean of several."),
     ],
     labels: LabelsOption = Labels.SOFT,
     speed: Annotated[
         list[float] | None,
-        typer.Option(
-            min=0.5, max=2, help="How fast the clips are played; may be repeated.", show_default="1"
-        ),
+        typer.Option(min=0.5, max=2, help="Play the clips at this speed; may be repeated.", show_default="1"),
     ] = None,
     audio: Audio = None,
     cache: Cache = Path("cache"),
 ) -> None:
     """Label ten segments of 3 s of every training clip, for the recipes that ask for it."""
-    from train.datasets import read
-    from train.teachers import label as run_label
+    from train.data import read
+    from train.fit.teachers import label as run_label
 
     dataset = read(data, labels, audio)
     for played in speed or (1.0,):
@@ -132,21 +96,26 @@ def fit(
     config: Annotated[str, typer.Argument(help="Configuration, such as vgg-12k-48-x2-db.")],
     data: Data,
     recipe: RecipeOption = RecipeName.STUDY,
+    labels: RecipeLabels = None,
     epochs: Epochs = None,
     without: Without = None,
-    seed: int = 0,
+    seed: Annotated[int, typer.Option(help="Draw weights, order and augmentation from this seed.")] = 0,
     device: Device = "cpu",
     audio: Audio = None,
     cache: Cache = Path("cache"),
     work: Work = Path("runs"),
+    verbose: Verbose = False,
 ) -> None:
     """Train one configuration, or go on where an interrupted run stopped; torchrun shares the work."""
-    from train.datasets import read
-    from train.fit import fit as run_fit
-    from train.runs import alone
+    from train.console import show_details
+    from train.data import read
+    from train.fit.loop import fit as run_fit
+    from train.fit.run import alone
 
+    if verbose:
+        show_details()
     wanted = Config.parse(config)
-    chosen = replace(_recipe(recipe, epochs, without), seed=seed)
+    chosen = replace(chosen_recipe(recipe, labels, epochs, without), seed=seed)
     run = work / wanted.name / f"seed-{seed}"
     dataset = read(data, chosen.labels, audio)
     with alone(run):
@@ -157,10 +126,11 @@ def fit(
 @app.command()
 def study(
     data: Data,
-    arch: Annotated[Arch, typer.Option(help="Whose configurations.")] = Arch.ALL,
+    arch: Arch = "all",
     only: Only = None,
-    runs: Annotated[int, typer.Option(min=1, help="Seeds per configuration.")] = 3,
+    runs: Annotated[int, typer.Option(min=1, help="Train each configuration with N seeds.")] = 3,
     recipe: RecipeOption = RecipeName.STUDY,
+    labels: RecipeLabels = None,
     epochs: Epochs = None,
     without: Without = None,
     device: Device = "cpu",
@@ -169,12 +139,12 @@ def study(
     work: Work = Path("runs"),
 ) -> None:
     """Train the grid, each run into a folder; start it again to go on, or several times to share it."""
-    from train.datasets import read
+    from train.data import read
     from train.study import choose
     from train.study import study as run_study
 
     configs = choose(arch, only or ())
-    chosen = _recipe(recipe, epochs, without)
+    chosen = chosen_recipe(recipe, labels, epochs, without)
     run_study(configs, runs, read(data, chosen.labels, audio), cache, work, chosen, device)
     typer.echo(work)
 
@@ -183,18 +153,18 @@ def study(
 def evaluate(
     model: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A model by name, or an ONNX file.")],
     data: Data,
-    split: Annotated[Split, typer.Option(help="The clips to score.")] = Split.TEST,
+    split: Annotated[Split, typer.Option(help="Score the clips of this split.")] = Split.TEST,
     labels: Annotated[
-        Labels, typer.Option(help="What top 5 and mean difference compare with.")
+        Labels, typer.Option(help="Compare with annotations or with one of the files of probabilities.")
     ] = Labels.ANNOTATIONS,
     audio: Audio = None,
     cache: Cache = Path("cache"),
 ) -> None:
     """Print the metrics of a model on a split, as JSON."""
     from autotag.models.registry import load
-    from train.datasets import read
-    from train.evaluate import evaluate_split
-    from train.features import mel_power
+    from train.data import read
+    from train.data.cache import mel_power
+    from train.measure.evaluate import evaluate_split
 
     loaded = load(model)
     dataset = read(data, labels, audio)
@@ -211,7 +181,7 @@ def export(
         Path | None, typer.Argument(help="Folder of a run, such as runs/vgg-12k-48-x2-db/seed-0.")
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Of every configuration in WORK the run that validates best.")
+        bool, typer.Option("--all", help="Export the run of every configuration in WORK that validates best.")
     ] = False,
     models: ModelsFolder = Path("runs/models"),
     dataset: DatasetWord = None,
@@ -221,10 +191,10 @@ def export(
     work: Work = Path("runs"),
 ) -> None:
     """Write a run's ONNX files, float32 and INT8, with scores of both, and INT8 into the models."""
-    from train.datasets import read
-    from train.export import Words, best_runs, is_published
-    from train.export import export as run_export
-    from train.runs import alone, asked
+    from train.data import read
+    from train.export.publish import Words, best_runs, is_published
+    from train.export.publish import export as run_export
+    from train.fit.run import alone, asked
 
     if (run is None) == (not everything):
         raise typer.BadParameter("name one RUN, or use --all")
@@ -242,7 +212,8 @@ def export(
 def distill(
     data: Data,
     only: Annotated[
-        list[str] | None, typer.Option(metavar="PATTERN", help="Such as 'msd-*'; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Choose models by name, such as 'vgg-*'; may be repeated."),
     ] = None,
     device: Device = "cpu",
     models: ModelsFolder = Path("runs/models"),
@@ -254,12 +225,28 @@ def distill(
     work: Work = Path("runs/distill"),
 ) -> None:
     """Train and export the family of models that comes with autotag; start it again to go on."""
-    from train.distill import distill as run_distill
-    from train.export import Words
+    from train.export.publish import Words
+    from train.family import distill as run_distill
 
     words = Words(dataset, label_source, licence)
     run_distill(data, only or ["*"], audio, cache, work, models, words, device)
     typer.echo(models)
+
+
+@app.command()
+def restore(
+    model: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A model by name, or an ONNX file.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a run, such as runs/distill/root-x10/seed-0.")],
+    data: Data,
+    audio: Audio = None,
+    cache: Cache = Path("cache"),
+) -> None:
+    """Put the weights of a published model into a run's folder, for other runs to begin with."""
+    from autotag.models.registry import find
+    from train.family import restore_run
+
+    restore_run(find(model), run, data, audio, cache)
+    typer.echo(run)
 
 
 @app.command()
@@ -271,7 +258,7 @@ def card(
 ) -> None:
     """Measure models on disturbed files, known sounds and the clock, and write the card beside them."""
     from autotag.system.streams import quiet_decoders
-    from train.card import card as write_card
+    from train.report.card import card as write_card
 
     quiet_decoders()
     typer.echo(write_card(models, data, audio, cache))
@@ -281,32 +268,21 @@ def card(
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Folders of runs, one for each data set.")],
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the report.", show_default="the first folder of runs")
+        Path | None,
+        typer.Option(help="Write the report into this folder.", show_default="the first folder of runs"),
     ] = None,
 ) -> None:
     """Write the report on all complete runs: Figure 1, Tables 4 and 5, costs, and the conclusions."""
-    from train.report import report as write_report
+    from train.report.tables import report as write_report
 
     typer.echo(write_report(runs, out or runs[0]))
 
 
-def _recipe(name: RecipeName, epochs: int | None, without: list[str] | None) -> "Recipe":
-    from train.fit import RECIPES
-
-    recipe = RECIPES[name]
-    if epochs is not None:
-        recipe = replace(recipe, epochs=epochs)
-    for step in without or ():
-        if step not in recipe.augment:
-            steps = ", ".join(recipe.augment) or "none"
-            raise typer.BadParameter(f"{step!r}: the recipe's steps are {steps}", param_hint="--without")
-        recipe = replace(recipe, augment=tuple(s for s in recipe.augment if s != step))
-    return recipe
-
-
 def main() -> None:
+    """Run the command line: exit 1 if runs failed, 2 for a wrong request, 130 or 143 when interrupted."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         app()
     except AutotagError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(1 if isinstance(error, RunsFailed) else 2)

@@ -11,5 +11,9 @@ class RunError(AutotagError, RuntimeError):
     """A training run cannot be continued, evaluated or exported."""
 
 
+class RunsFailed(RunError):
+    """Some runs of many failed, the others are complete."""
+
+
 class RunBusy(RunError):
     """Another process is at this training run."""

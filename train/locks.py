@@ -1,24 +1,27 @@
-"""Keep processes that share a folder apart."""
+"""Processes that share a folder take turns."""
 
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
+from autotag.system.lock import locked
 from train.console import say
+
+PAUSE = 0.5
+"""Seconds between two tries."""
 
 
 @contextmanager
-def locked(path: Path, waiting: str) -> Iterator[None]:
-    """Hold the lock at `path`, which ends with the process, kill -9 included; `waiting` is said."""
-    lock = FileLock(path)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        say(waiting)
-        lock.acquire()
-    try:
+def in_turn(path: Path, waiting: str) -> Iterator[None]:
+    """Hold the lock file at `path` once no other process does, and say `waiting` until then."""
+    with ExitStack() as held:
+        for attempt in range(1 << 62):
+            try:
+                held.enter_context(locked(path))
+                break
+            except BlockingIOError:
+                if not attempt:
+                    say(waiting)
+                time.sleep(PAUSE)
         yield
-    finally:
-        lock.release()

@@ -8,28 +8,31 @@ from pathlib import Path
 
 import torch
 
-from autotag.config import GRID, Config
-from train.architectures import cost
+from autotag.config import GRID, RESOLUTIONS, Config
 from train.console import say
-from train.datasets.dataset import Dataset
-from train.errors import RunBusy, RunError
-from train.export import to_fp32
-from train.fit import Recipe, fit
-from train.runs import alone
+from train.data.dataset import Dataset
+from train.errors import RunBusy, RunError, RunsFailed
+from train.export.publish import to_fp32
+from train.fit.loop import fit
+from train.fit.recipe import Recipe
+from train.fit.run import alone
+from train.networks import cost
 
 
 def choose(arch: str, only: Iterable[str]) -> list[Config]:
     """Configurations of an architecture or `"all"` that match one of the patterns, the cheapest first.
 
     Raises:
-        RunError: a pattern matches none.
+        RunError: there is no such architecture, or a pattern matches none.
     """
+    if arch not in (*RESOLUTIONS, "all"):
+        raise RunError(f"--arch {arch!r} is not an architecture. Use {', '.join(RESOLUTIONS)} or all.")
     configs = [config for config in GRID if arch in ("all", config.arch)]
     patterns = tuple(only) or ("*",)
     for pattern in patterns:
         if not any(fnmatchcase(config.name, pattern) for config in configs):
             raise RunError(
-                f"--only {pattern!r} matches no configuration of {arch}, such as {configs[0].name}"
+                f"--only {pattern!r} matches no configuration of {arch}. Write one such as {configs[0].name}."
             )
     chosen = [config for config in configs if any(fnmatchcase(config.name, p) for p in patterns)]
     return sorted(chosen, key=lambda config: cost(config)[0])
@@ -44,12 +47,13 @@ def study(
     waited for at the end, and one that fails is said then.
 
     Raises:
-        DataError: as `train.fit.fit` does.
-        RunError: runs failed, or torchrun started this process.
+        DataError: as `train.fit.loop.fit` does.
+        RunsFailed: some of them did.
+        RunError: torchrun started this process.
     """
     if "WORLD_SIZE" in os.environ:
         raise RunError(
-            "'study' takes one GPU, torchrun several: start it once per GPU instead, they share the grid"
+            "'study' takes one GPU, torchrun several. Start it once per GPU instead: they share the grid."
         )
     rest = [(config, seed) for seed in range(seeds) for config in configs]
     failed = []
@@ -71,4 +75,7 @@ def study(
             say(f"waiting for {len(busy)} runs of other processes")
         rest = busy
     if failed:
-        raise RunError(f"{len(failed)} runs failed, the others are complete: {', '.join(failed)}")
+        raise RunsFailed(
+            f"{len(failed)} runs failed, the others are complete: {', '.join(failed)}. "
+            "Start again to repeat them."
+        )

@@ -1,28 +1,28 @@
-"""Decode a file, or its middle, to mono samples at a model's rate, block by block, in constant memory."""
+"""Decode sound, or an excerpt of it, to mono samples at a model's rate, in blocks and constant memory."""
 
 import math
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Protocol, Self
+from typing import Any
 
 import numpy as np
 import soxr
+from numpy.typing import NDArray
 
-from autotag.audio import ffmpeg
-from autotag.audio.folders import check
+from autotag.audio import loudness
+from autotag.audio.bitstream import Bitstream, unpacked
+from autotag.audio.content import AudioInput, Content
+from autotag.audio.joined import opened
 from autotag.audio.mel import Array
-from autotag.audio.sndfile import Libsndfile, Refused
+from autotag.audio.mono import Mono, without_offset
+from autotag.audio.parts import LIE
+from autotag.audio.samples import Samples
+from autotag.audio.sndfile import window
+from autotag.audio.source import SILENCE, Source
 from autotag.config import FRAME
-from autotag.errors import (
-    BadSamples,
-    EmptyAudio,
-    NotAudio,
-    SilentAudio,
-    UnreadableAudio,
-)
-
-SILENCE = 10 ** (-90 / 20)
-"""A peak below -90 dBFS, the last bit of a 16-bit file, is silence."""
+from autotag.errors import BadSamples, EmptyAudio, NotAudio, SilentAudio
 
 LOUDEST = 100.0
 """A peak over this is not a loud song (full scale is 1) but integers in a float file, or garbage."""
@@ -30,194 +30,253 @@ LOUDEST = 100.0
 SLOWEST = 1000
 """A lower sample rate in Hz is not one of music but a damaged header."""
 
-
-FORMATS = "WAV, FLAC, MP3, OGG, Opus, AIFF or MPEG-4 audio"
-
-
-class Source(Protocol):
-    """An open file, whichever library decodes it; a context manager.
-
-    Attributes:
-        samplerate, channels: of the blocks.
-        frames: how many the file announces; None where it does not, or only guesses.
-        problem: why blocks ended before the file's end, or what could not be decoded; "" if nothing.
-        warnings: what else should be known.
-    """
-
-    samplerate: int
-    channels: int
-    frames: int | None
-    problem: str
-    warnings: list[str]
-
-    def blocks(self, start: int = 0) -> Iterator[Array]:
-        """Samples [n, channels], n > 0, from the frame `start` on; none if it cannot be reached."""
-
-    def __enter__(self) -> Self: ...
-    def __exit__(self, *_: object) -> None: ...
+ENOUGH = 0.5
+"""An excerpt from the middle will do if so much of it sounds."""
 
 
 class Audio:
-    """An audio file that iterates as float32 blocks [n], mono, at `sr` Hz.
+    """Sound that iterates as float32 blocks [n], mono, at `sr` Hz.
 
-    Channels are averaged before resampling. A file that is damaged, or an MP3 that breaks off, gives
-    what can be decoded of it.
+    Channels are averaged before resampling; where they cancel, one is taken. A constant offset is removed. A
+    file that is damaged, or breaks off, gives what can be decoded of it.
 
     Args:
-        path: of the file.
+        source: a path; the content of a file as bytes, or as a file object that is read from where it stands;
+            or (samples, their rate in Hz) with samples [n] or [n, channels].
         sr: sample rate in Hz of the blocks.
-        excerpt: how many seconds to hear, from the middle of the file; all of a file that is shorter.
-            What comes before is not decoded, unless the file does not say how long it is, or wrongly.
+        excerpt: how many seconds to read, from the middle; all of a file that is shorter. What comes before
+            is not decoded, unless the file does not say how long it is, or wrongly. A middle that is silent
+            gives way to the place nearest to it that sounds.
+        name: what messages call it; by default its path, or "audio".
 
     Attributes, complete once the iteration is:
-        seconds: of the file.
-        heard: seconds of the blocks, which is less for an excerpt.
+        name: what messages call it.
+        path: of the file; None where it has none.
+        duration: seconds of the file.
+        seconds_read: of the blocks, which is less for an excerpt.
+        start: seconds of the file at which they start.
         warnings: what a listener should know.
 
-    Raises (while iterating):
-        AudioNotFound, UnreadableAudio, EmptyAudio, NotAudio, BadSamples, SilentAudio
+    Raises:
+        TypeError, BadSamples: `source` is none of these.
+        AudioNotFound, UnreadableAudio, EmptyAudio, NotAudio, BadSamples, SilentAudio: while iterating.
     """
 
-    def __init__(self, path: str | Path, sr: int, excerpt: float | None = None) -> None:
+    def __init__(
+        self, source: AudioInput, sr: int, excerpt: float | None = None, *, name: str | None = None
+    ) -> None:
         if excerpt is not None and not 0 < excerpt < math.inf:
             raise ValueError(f"an excerpt of {excerpt} s: use a number of seconds above 0")
-        self.path = Path(path)
+        self._input = _input(source, name)
+        self.name = self._input.name
+        self.path = Path(source) if isinstance(source, str | os.PathLike) else None
         self.sr = sr
         self.excerpt = excerpt
-        self.seconds = 0.0
-        self.heard = 0.0
+        self._plain = False  # whether it is known that samples are samples
+        self._reset()
+
+    def _reset(self) -> None:
+        self.duration = self.seconds_read = self.start = 0.0
         self.warnings: list[str] = []
+        self._levels = loudness.Levels(self.sr)
 
     def __iter__(self) -> Iterator[Array]:
-        self.seconds = self.heard = 0.0
-        self.warnings = []
-        start, stop = (0, None) if self.excerpt is None else self._middle(self.excerpt)
-        with _open(self.path) as file:
+        self._reset()
+        with self._input:
+            if self.excerpt is None:
+                yield from self._sound(0, None)
+                self.duration = self.seconds_read
+                return
+            start, frames, rate = self._middle(self.excerpt)
+            if frames is None:
+                yield from self._sound(0, None)
+                self.duration = self.seconds_read
+                return
+            yield from self._excerpt(start, frames, rate)
+
+    def weights(self, starts: NDArray[np.float64], seconds: float) -> Array:
+        """The share of each segment that sounds, by which a mean over segments weighs them.
+
+        Args:
+            starts: seconds [segments] at which segments start in what was read.
+            seconds: of a segment.
+
+        Returns:
+            float32 [segments], in 0..1, and not all 0.
+        """
+        return loudness.shares(self._levels.all(), starts, seconds)
+
+    def _excerpt(self, start: int, frames: int, rate: int) -> Iterator[Array]:
+        """The excerpt from the middle or, should that be silent, from where there is sound."""
+        duration = self.duration
+        blocks: list[Array] | None = None
+        silent: SilentAudio | None = None
+        try:
+            blocks = list(self._sound(start, frames))  # as long as the excerpt, not as the file
+        except SilentAudio as error:
+            silent = error
+        if silent is not None or loudness.sounding(self._levels.all()).mean() < ENOUGH:
+            kept = self._levels, self.warnings, self.seconds_read
+            self._reset()
+            for _ in self._sound(0, None):
+                pass
+            better = loudness.best_start(self._levels.all(), frames / rate)
+            self._levels, self.warnings, self.seconds_read = kept
+            if better is not None:
+                self._reset()
+                start = round(better * rate)
+                blocks = list(self._sound(start, frames))
+                self.warnings.append(f"the middle is silent: the excerpt starts at {better:.1f} s")
+            elif silent is not None:
+                raise silent
+        self.duration = duration
+        self.start = start / rate
+        yield from blocks or ()
+
+    def _middle(self, excerpt: float) -> tuple[int, int | None, int]:
+        """Where the excerpt starts, how many frames it has, None for all, and their rate."""
+        with self._opened() as file:
+            rate = file.samplerate
+            wanted = round(excerpt * rate)
+            total = file.frames
+            if total is not None and wanted < total:
+                last = (total + wanted) // 2 - 1
+                if next(file.blocks(last), None) is None:  # the file breaks off, or is damaged before
+                    total = None
+                else:
+                    self._say_what_is_missing(file, total)
+        if total is None:
+            with self._opened() as file:
+                total = sum(map(len, file.blocks()))
+                if total > wanted:
+                    self._say_what_is_missing(file, total)
+        if total <= wanted:
+            return 0, None, rate
+        self.duration = total / rate
+        return (total - wanted) // 2, wanted, rate
+
+    @contextmanager
+    def _opened(self) -> Iterator[Source]:
+        source: Source = self._input if isinstance(self._input, Samples) else opened(self._input)
+        with source if self._plain else unpacked(source, self.name) as file:
+            self._plain = not isinstance(file, Bitstream)
             if file.samplerate < SLOWEST:
-                raise NotAudio(f"{self.path}: announces a sample rate of {file.samplerate} Hz: not music")
+                raise NotAudio(f"{self.name}: announces a sample rate of {file.samplerate} Hz: not music")
+            yield file
+
+    def _sound(self, start: int, frames: int | None) -> Iterator[Array]:
+        """The blocks of an excerpt, or of all."""
+        with self._opened() as file:
             if file.samplerate < self.sr:
                 self.warnings.append(
                     f"sample rate {file.samplerate} Hz: no sound above {file.samplerate // 2} Hz, "
                     f"where the model listens up to {self.sr // 2} Hz"
                 )
             resampler = soxr.ResampleStream(file.samplerate, self.sr, 1, dtype="float32")
-            average = np.full(file.channels, 1 / file.channels, np.float32)
-            peak = 0.0
-            for block in self._read(file, start, stop):
-                self._check(block, start, file.samplerate)
-                mono = block @ average
-                self.heard += len(mono) / file.samplerate
-                peak = max(peak, float(mono.max()), -float(mono.min()))
-                yield mono if file.samplerate == self.sr else resampler.resample_chunk(mono)
-            if stop is None:
-                self.seconds = self.heard
-            if self.heard * self.sr < FRAME:
-                raise EmptyAudio(f"{self.path}: holds {1000 * self.heard:.1f} ms of sound: nothing to tag")
-            if peak < SILENCE:
+            mono = Mono(file.channels, file.samplerate)
+            for samples in without_offset(self._monos(file, mono, start, frames), file.samplerate):
+                self.seconds_read += len(samples) / file.samplerate
+                yield self._kept(samples if file.samplerate == self.sr else resampler.resample_chunk(samples))
+            if self.seconds_read * self.sr < FRAME:
+                raise EmptyAudio(
+                    f"{self.name}: holds {1000 * self.seconds_read:.1f} ms of sound: nothing to tag"
+                )
+            if mono.peak < SILENCE:
                 raise SilentAudio(
-                    f"{self.path}: its channels' average is silence (below -90 dBFS) for all "
-                    f"{self.heard:.1f} s: nothing to tag"
+                    f"{self.name}: is silence (below -90 dBFS) for all {self.seconds_read:.1f} s: "
+                    "nothing to tag"
+                )
+            if mono.cancelled:
+                self.warnings.append(
+                    f"channels cancel, as if one were wired the wrong way round: one channel was heard for "
+                    f"{mono.cancelled:.1f} of {self.seconds_read:.1f} s"
                 )
             if file.samplerate != self.sr:
-                yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+                yield self._kept(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
 
-    def _middle(self, excerpt: float) -> tuple[int, int | None]:
-        """Where the excerpt starts and stops, in frames; (0, None) for a file that is no longer."""
-        with _open(self.path) as file:
-            wanted = round(excerpt * file.samplerate)
-            total = file.frames
-            if total is not None and wanted < total:
-                last = (total + wanted) // 2 - 1
-                if next(file.blocks(last), None) is None:  # the file breaks off, or is damaged before
-                    total = None
-        if total is None:
-            with _open(self.path) as file:
-                total = sum(map(len, file.blocks()))
-                if total > wanted:
-                    self._say_what_is_missing(file, total)
-        if total <= wanted:
-            return 0, None
-        self.seconds = total / file.samplerate
-        return (total - wanted) // 2, (total + wanted) // 2
+    def _monos(
+        self, file: Source, mono: Mono, start: int, frames: int | None
+    ) -> Iterator[tuple[Array, float]]:
+        """Windows [n], of samples that may be sound, with their means."""
+        at = start
+        for block in self._read(file, start, frames):
+            yield mono(block, self._power(block, at, file.samplerate))
+            at += len(block)
 
-    def _read(self, file: Source, start: int, stop: int | None) -> Iterator[Array]:
+    def _kept(self, block: Array) -> Array:
+        self._levels.add(block)
+        return block
+
+    def _read(self, file: Source, start: int, frames: int | None) -> Iterator[Array]:
+        """Windows [n, channels] of the file."""
         read = 0
-        left = stop - start if stop is not None else None
-        for block in file.blocks(start):
-            if left is not None:
-                block = block[: left - read]
+        for block in loudness.windows(self._cut(file, start, frames), window(file.channels)):
             read += len(block)
             yield block
-            if read == left:
-                break
         if not read and file.problem:
-            raise NotAudio(f"{self.path}: cannot be decoded: {file.problem}")
-        self.warnings += file.warnings
-        if left is None:
+            raise NotAudio(f"{self.name}: cannot be decoded: {file.problem}")
+        self.warnings += [warning for warning in file.warnings if warning not in self.warnings]
+        if frames is None:
             self._say_what_is_missing(file, read)
-        elif read < 0.99 * left:
+        elif read < 0.99 * frames:
             self.warnings.append(
-                f"damaged: {self.heard:.1f} of the {left / file.samplerate:.1f} s in the middle "
-                "could be decoded"
+                f"damaged: {read / file.samplerate:.1f} of the {frames / file.samplerate:.1f} s in the "
+                "middle could be decoded"
             )
+
+    @staticmethod
+    def _cut(file: Source, start: int, frames: int | None) -> Iterator[Array]:
+        left = frames
+        for block in file.blocks(start):
+            yield block if left is None else block[:left]
+            if left is not None and (left := left - len(block)) <= 0:
+                return
 
     def _say_what_is_missing(self, file: Source, read: int) -> None:
         """Add a warning if fewer frames could be read than the file announces."""
         what = "damaged" if file.problem else "ends early"
         seconds = read / file.samplerate
-        if file.frames is None:
+        announced = file.announced
+        if announced is None or announced > LIE * read:  # which no file of that size could hold
             if file.problem:
                 self.warnings.append(f"{what}: {seconds:.1f} s could be decoded")
-        elif read < 0.99 * file.frames:
-            announced = file.frames / file.samplerate
-            self.warnings.append(f"{what}: {seconds:.1f} of {announced:.1f} s could be decoded")
+        elif read < 0.99 * announced or (file.problem and read < announced - file.samplerate / 10):
+            whole = announced / file.samplerate
+            self.warnings.append(f"{what}: {seconds:.1f} of {whole:.1f} s could be decoded")
 
-    def _check(self, block: Array, start: int, samplerate: int) -> None:
-        """Refuse samples that are no sound: block [n, channels]."""
-        if np.abs(block).max() <= LOUDEST:
-            return
+    def _power(self, block: Array, start: int, samplerate: int) -> float:
+        """The sum of the squares of a block [n, channels]; samples that are no sound are refused."""
+        flat = block.reshape(-1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            power = float(flat @ flat)
+        if power <= LOUDEST**2 or float(np.abs(block).max()) <= LOUDEST:
+            return power
         loud = np.abs(block).max(axis=1)
         first = int(np.argmax(~(loud <= LOUDEST)))
         raise BadSamples(
-            f"{self.path}: a sample at {self.heard + (start + first) / samplerate:.3f} s is {loud[first]:g}, "
+            f"{self.name}: a sample at {(start + first) / samplerate:.3f} s is {loud[first]:g}, "
             "where full scale is 1: write the file again with samples in -1..1"
         )
 
 
-def decode(path: str | Path, sr: int) -> Array:
-    """A whole file as mono float32 samples [n] at `sr` Hz; raises as `Audio` does."""
-    return np.concatenate(list(Audio(path, sr)))
+def decode(source: AudioInput, sr: int, excerpt: float | None = None, *, name: str | None = None) -> Array:
+    """Sound, or an excerpt of it, as mono float32 samples [n] at `sr` Hz; arguments and errors as of
+    `Audio`.
+    """
+    return np.concatenate(list(Audio(source, sr, excerpt, name=name)))
 
 
-def _open(path: Path) -> Source:
-    """Open with libsndfile, or what it does not know with ffmpeg."""
-    check(path)
-    try:
-        with path.open("rb") as file:
-            start = file.read(12)
-            offset, head = _head(file)
-    except OSError as error:
-        raise UnreadableAudio(f"{path}: cannot be read: {error.strerror}") from error
-    if not start:
-        raise EmptyAudio(f"{path}: the file is empty (0 bytes)")
-    try:
-        return Libsndfile(path, head, offset)
-    except Refused as error:
-        if foreign := ffmpeg.recognised(head):
-            return ffmpeg.opened(path, foreign)
-        what = f"not {FORMATS}, or damaged (it starts with {start!r})"
-        raise NotAudio(f"{path}: {what}: convert it, for example with ffmpeg") from error
+def _input(source: Any, name: str | None) -> Content | Samples:
+    """What is to be decoded.
 
-
-def _head(file: BinaryIO) -> tuple[int, bytes]:
-    """Where the audio of a file begins, after ID3 tags and zeros behind them, and its first 4 KiB."""
-    start = 0
-    while True:
-        file.seek(start)
-        head = file.read(4096)
-        if head[:3] == b"ID3" and len(head) >= 10:  # its length stands there in 4 times 7 bits
-            start += 10 + sum(byte << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
-        elif start and head[:1] == b"\0":  # room for a longer tag
-            start += len(head) - len(head.lstrip(b"\0"))
-        else:
-            return start, head
+    Raises:
+        TypeError: nothing that can be.
+    """
+    if isinstance(source, tuple) and len(source) == 2:
+        return Samples(*source, name or "audio")
+    if isinstance(source, str | os.PathLike | bytes | bytearray | memoryview) or hasattr(source, "read"):
+        return Content(source, name)
+    raise TypeError(
+        f"audio is {source!r:.60}, of type {type(source).__name__}: give a path, bytes, a file opened in "
+        "binary mode, or (samples, rate)"
+    )

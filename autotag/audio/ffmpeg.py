@@ -1,18 +1,15 @@
-"""Audio that libsndfile does not know, AAC above all: through PyAV, else an ffmpeg program on the PATH."""
+"""Audio through the ffmpeg libraries that come with PyAV; one damaged packet does not end it."""
 
-import re
-import struct
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import chain
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from autotag.audio.content import View
 from autotag.audio.mel import Array
-from autotag.audio.sndfile import BLOCK, dropped
-from autotag.errors import NotAudio
+from autotag.audio.sndfile import Refused, dropped, window
 
 if TYPE_CHECKING:
     import av
@@ -20,90 +17,65 @@ if TYPE_CHECKING:
 PREROLL = Fraction(1, 5)
 """Seconds decoded before an excerpt, because an AAC frame needs those before it."""
 
-
 GUESSED = 0x100
 """Flag AVFMT_GENERIC_INDEX: of a format without an index ffmpeg guesses the length, and where a time is."""
 
 
-class Format(NamedTuple):
-    """A format by the bytes at an offset, ffmpeg's name for what reads it, and ours."""
-
-    offset: int
-    magic: bytes
-    demuxer: str
-    name: str
-
-
-FORMATS = (
-    Format(4, b"ftyp", "mov", "MPEG-4 audio (AAC or ALAC)"),
-    Format(0, b"\xff\xf0", "aac", "AAC"),
-    Format(0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "asf", "Windows Media Audio"),
-    Format(0, b"\x1a\x45\xdf\xa3", "matroska", "Matroska or WebM"),
-    Format(0, b"\x0b\x77", "ac3", "AC-3"),
-    Format(0, b"wvpk", "wv", "WavPack"),
-    Format(0, b"MAC ", "ape", "Monkey's Audio"),
-)
-"""What is given to ffmpeg, by the first bytes: left to guess, it would also follow lists of other files."""
-
-
-def recognised(head: bytes) -> Format | None:
-    """The format of a file that starts so."""
-    if head[:1] == b"\xff" and head[1:2] >= b"\xf0" and head[1] & 0b110 == 0:
-        head = b"\xff\xf0"  # the other bits say which MPEG it is, and whether there are checksums
-    return next((f for f in FORMATS if head[f.offset :].startswith(f.magic)), None)
-
-
-def opened(path: Path, found: Format) -> "PyAV | Program":
-    """Open a file of that format as a `Source` (see `autotag.audio.decode`).
-
-    Raises:
-        NotAudio: it cannot be decoded, or there is nothing here to do it with.
-    """
-    try:
-        import av  # noqa: F401
-    except ImportError:
-        from shutil import which
-
-        program = which("ffmpeg")
-        if program is None:
-            raise NotAudio(
-                f"{path}: {found.name}, which autotag reads with PyAV or an ffmpeg program: "
-                "pip install 'autotag[av]', or put ffmpeg on the PATH"
-            ) from None
-        return Program(program, path, found)
-    return PyAV(path, found)
+LOSSLESS = ("alac", "ape", "flac", "shorten", "tak", "truehd", "tta", "wavpack")
+"""Codecs that give the samples back as they were."""
 
 
 class PyAV:
-    """A file through the ffmpeg libraries that come with PyAV; one damaged packet does not end it."""
+    """A `Source` (see `autotag.audio.source`).
 
-    def __init__(self, path: Path, found: Format) -> None:
+    Args:
+        file: a View, or another file object that can be read.
+        demuxer: ffmpeg's name of the format.
+        track: which track of sound, the first being 0.
+
+    Attributes:
+        tracks: how many tracks of sound there are.
+
+    Raises:
+        Refused: it cannot be decoded.
+        ImportError: PyAV is not installed.
+    """
+
+    left = 0  # ffmpeg reads on after damage
+
+    def __init__(self, file: Any, demuxer: str, track: int = 0) -> None:
         import av
 
-        # A file object, because ffmpeg takes some names for addresses, and PyAV wants names to be UTF-8.
-        self._file = path.open("rb")
+        self._container: Any = None
         try:
-            self._container = av.open(self._file, "r", format=found.demuxer)
-            if not self._container.streams.audio:
-                raise NotAudio(f"{path}: {found.name} without a track of sound")
-            self._stream = self._container.streams.audio[0]
+            if isinstance(file, View):
+                file.seek(0)
+            # A file object, because ffmpeg takes some names for addresses, and PyAV wants names to be UTF-8.
+            self._container = av.open(file, "r", format=demuxer, metadata_errors="replace")
+            self.tracks = len(self._container.streams.audio)
+            if self.tracks <= track:
+                raise Refused("it is without a track of sound")
+            self._stream = self._container.streams.audio[track]
             codec = self._stream.codec_context
-            if not codec.sample_rate or not codec.channels:
-                raise NotAudio(f"{path}: {found.name} that cannot be decoded: protected, or damaged")
-        except av.FFmpegError as error:
-            self._file.close()
-            raise NotAudio(f"{path}: {found.name} that cannot be decoded: {error.strerror}") from error
-        except NotAudio:
+            if codec is None or not codec.sample_rate or not codec.channels:
+                raise Refused("protected, or damaged")
+            self.lossless = codec.name.startswith("pcm_") or codec.name in LOSSLESS
+            self.samplerate: int = codec.sample_rate
+            self.channels: int = codec.channels
+            self.frames: int | None = None
+            if self._container.duration and not self._container.format.flags & GUESSED:
+                self.frames = max(0, self._container.duration) * self.samplerate // av.time_base
+        except Refused:
             self.__exit__()
             raise
-        self.samplerate: int = codec.sample_rate
-        self.channels: int = codec.channels
-        self._converter = self._new_converter()
+        except Exception as error:  # also AttributeError and OSError, whatever a damaged file makes it raise
+            self.__exit__()
+            raise Refused(_words(error)) from error
+        self.announced = self.frames
+        self._converter: Any = None
+        self._kind: object = None  # of the frames that it converts
         self.problem = ""
         self.warnings: list[str] = []
-        self.frames: int | None = None
-        if self._container.duration and not self._container.format.flags & GUESSED:
-            self.frames = self._container.duration * self.samplerate // av.time_base
 
     def blocks(self, start: int = 0) -> Iterator[Array]:
         self.problem = ""
@@ -119,8 +91,8 @@ class PyAV:
         time = max(Fraction(0), Fraction(start, self.samplerate) - PREROLL)
         try:
             self._container.seek(begin + int(time / unit), stream=self._stream)
-        except av.FFmpegError as error:
-            self.problem = str(error.strerror)
+        except Exception as error:
+            self.problem = _words(error)
             return
         frames = self._decoded()
         if (first := next(frames, None)) is None:
@@ -130,102 +102,68 @@ class PyAV:
 
     def _decoded(self) -> Iterator["av.AudioFrame"]:
         """Frames as ffmpeg decodes them, without those it cannot."""
-        import av
-
         try:
             for packet in self._container.demux(self._stream):
                 try:
                     frames = packet.decode()
-                except av.FFmpegError as error:
-                    self.problem = str(error.strerror)
+                except Exception as error:
+                    self.problem = _words(error)
                     continue
                 yield from frames
-        except av.FFmpegError as error:
-            self.problem = str(error.strerror)
+        except Exception as error:
+            self.problem = _words(error)
 
     def _samples(self, frames: Iterator["av.AudioFrame"]) -> Iterator[Array]:
         """The frames, of about 1,000 samples each, in blocks of many."""
         held: list[Array] = []
-        for frame in frames:
-            held.append(self._converted(frame))
-            if sum(map(len, held)) * self.channels >= BLOCK:
+        count = 0
+        for frame in chain(frames, [None]):
+            for piece in self._converted(frame):
+                held.append(piece)
+                count += len(piece)
+            if count >= window(self.channels):
                 yield np.concatenate(held)
-                held = []
-        if any(map(len, held)):
+                held, count = [], 0
+        if count:
             yield np.concatenate(held)
 
-    def _converted(self, frame: "av.AudioFrame") -> Array:
-        """Samples [n, channels] at the rate of the file, should that of a frame be another."""
-        try:
-            frames = self._converter.resample(frame)
-        except ValueError:  # its format is not that of the frames before
-            self._converter = self._new_converter()
-            frames = self._converter.resample(frame)
-        return np.concatenate([f.to_ndarray().reshape(-1, self.channels) for f in frames])
+    def _converted(self, frame: "av.AudioFrame | None") -> Iterator[Array]:
+        """Samples [n, channels] in the layout and at the rate of the opening, whatever those of the frame
+        are.
 
-    def _new_converter(self) -> "av.AudioResampler":
+        None stands for the end.
+        """
         import av
 
-        return av.AudioResampler("flt", self._stream.codec_context.layout, self.samplerate)
+        kind = frame and (frame.format.name, frame.layout.name, frame.sample_rate)
+        try:
+            if kind != self._kind and self._converter is not None:
+                yield from map(self._as_opened, self._converter.resample(None))
+            if frame is not None:
+                if kind != self._kind:
+                    self._converter = av.AudioResampler("flt", frame.layout, self.samplerate)
+                    self._kind = kind
+                yield from map(self._as_opened, self._converter.resample(frame))
+        except Exception as error:
+            self.problem = _words(error)
+            self._kind = None
+
+    def _as_opened(self, frame: "av.AudioFrame | None") -> Array:
+        """Packed samples as [n, channels]: those of other channels are averaged, and heard in all."""
+        if frame is None:
+            return np.empty((0, self.channels), np.float32)
+        samples: Array = np.asarray(frame.to_ndarray(), np.float32).reshape(-1, len(frame.layout.channels))
+        if samples.shape[1] == self.channels:
+            return samples
+        return np.repeat(samples.mean(axis=1, keepdims=True), self.channels, axis=1)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._container.close()
-        self._file.close()
+        if self._container is not None:
+            self._container.close()
 
 
-class Program:
-    """A file through an ffmpeg program that writes samples into a pipe, also those before an excerpt."""
-
-    def __init__(self, program: str, path: Path, found: Format) -> None:
-        import subprocess  # slow to import, seldom needed
-        import tempfile
-
-        self.frames: int | None = None
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
-        # "file:" because a name may look like an address. Sun's AU is a short header, then samples.
-        command = [
-            *(program, "-nostdin", "-v", "error", "-f", found.demuxer, "-i", f"file:{path}"),
-            *("-map", "0:a:0", "-c:a", "pcm_f32be", "-f", "au", "pipe:1"),
-        ]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._errors, bufsize=BLOCK)
-        assert self._process.stdout
-        self._samples = self._process.stdout
-        self.problem = ""
-        self.warnings: list[str] = []
-        head = self._samples.read(24)
-        if len(head) < 24:
-            self._process.wait()
-            problem = self._said() or "it holds no sound"
-            self.__exit__()
-            raise NotAudio(f"{path}: {found.name} that cannot be decoded: {problem}")
-        _, offset, _, _, self.samplerate, self.channels = struct.unpack(">4s5I", head)
-        self._samples.read(offset - len(head))
-
-    def blocks(self, start: int = 0) -> Iterator[Array]:
-        return dropped(self._blocks(), start)
-
-    def _blocks(self) -> Iterator[Array]:
-        frame = 4 * self.channels
-        while len(data := self._samples.read(max(1, BLOCK // self.channels) * frame)) >= frame:
-            whole = data[: len(data) - len(data) % frame]
-            yield np.frombuffer(whole, ">f4").astype(np.float32).reshape(-1, self.channels)
-        self._process.wait()
-        self.problem = self._said()
-
-    def _said(self) -> str:
-        """The first line that ffmpeg wrote, "" if none."""
-        self._errors.seek(0)
-        line = self._errors.readline().decode("utf-8", "replace").strip()
-        return re.sub(r"^\[[^]]*\] ", "", line)  # without the address of what said it
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
-        self._samples.close()
-        self._errors.close()
+def _words(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -1,235 +1,273 @@
 """The commands about a library: parse, call and print."""
 
-import os
 import re
-from collections import Counter
-from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
-from autotag.batch import Asked
-from autotag.cli import options
-from autotag.cli.run import outcomes_of
-from autotag.config import DEFAULT, Config
-from autotag.errors import LibraryNotFound
-from autotag.models.registry import describe
-from autotag.result import Failure
-from autotag.system.cores import usable_cores
+from autotag.cli.chosen import Files, chosen_files, chosen_model, chosen_run, given, with_options
+from autotag.cli.found import Nul, Paths, Playlist, Relative, only_one, show
+from autotag.cli.options import (
+    FILES,
+    OUTPUT,
+    TAGS,
+    Jobs,
+    Json,
+    local_path,
+)
+from autotag.cli.run import Run, say
+from autotag.config import Config
+from autotag.models.registry import ModelChoice
+from autotag.request import LIKELY
 from autotag.system.text import as_json, printable
 
 if TYPE_CHECKING:
     from autotag.library.database import Library
-    from autotag.library.query import Found
-    from autotag.outputs.sink import Stamp
 
 MINUS = "\N{MINUS SIGN}"
 
 LibraryFile = Annotated[
     Path | None,
     typer.Option(
-        "--library", metavar="FILE", help="The database.", show_default="library.sqlite among the user's data"
+        "--library",
+        metavar="FILE",
+        help="Use this library.",
+        show_default="library.sqlite in the user's data folder",
+        rich_help_panel=FILES,
     ),
 ]
-Limit = Annotated[int, typer.Option(min=1, help="How many tracks at most.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Playlist = Annotated[
-    Any,
-    typer.Option(
-        "--m3u", parser=options.output(".m3u8", ".m3u"), metavar="FILE", help="Write a playlist, M3U8."
-    ),
+Limit = Annotated[
+    int, typer.Option(min=0, metavar="N", help="List at most N tracks. 0 lists all.", rich_help_panel=OUTPUT)
 ]
 
 
 class Terms(TyperCommand):
-    """`-vocals` is a tag that is not wanted, not the options -v, -o, -c…"""
+    """`-vocals` is a tag that is not wanted, not the options -v, -o, -c…; only -h and -0 are options."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        args = [MINUS + text[1:] if re.match(r"-[^-]", text) and text != "-h" else text for text in args]
+        args = [
+            MINUS + text[1:]
+            if re.match(r"-[^-]", text) and text not in ("-h", "-0") and not _is_value(args, at)
+            else text
+            for at, text in enumerate(args)
+        ]
         return super().parse_args(ctx, args)
 
 
+def _is_value(args: list[str], at: int) -> bool:
+    """Whether a word is the value of the option before it, such as - of --m3u."""
+    return at > 0 and args[at - 1] in ("--m3u", "--library", "--min", "--threshold", "--limit", "--sort")
+
+
+@with_options(files=chosen_files, model=chosen_model, run=chosen_run)
 def scan(
     context: typer.Context,
-    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of music.")],
+    files: Files,
+    model: ModelChoice,
+    run: Run,
     library: LibraryFile = None,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Try files again that could not be tagged.")
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Tag all files again, also with another model.", rich_help_panel=OUTPUT),
     ] = False,
-    jobs: options.Jobs = None,
-    arch: options.Arch = DEFAULT.arch,
-    sr: options.Rate = "12k",
-    mels: options.Mels = DEFAULT.mels,
-    hop: options.Hop = None,
-    log: options.Log = DEFAULT.log,
-    tags: options.Tags = "mtat",
-    model: options.Model = None,
+    retry_failed: Annotated[
+        bool,
+        typer.Option("--retry-failed", help="Tag again the files that failed before.", rich_help_panel=FILES),
+    ] = False,
+    moved_from: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Give the files that were in DIR their new path in the folder that is named.",
+            rich_help_panel=FILES,
+        ),
+    ] = None,
+    drop_missing: Annotated[
+        bool,
+        typer.Option(
+            "--drop-missing",
+            help="Remove files also where their folder is missing or empty, or a link leads nowhere.",
+            rich_help_panel=FILES,
+        ),
+    ] = False,
+    jobs: Jobs = None,
 ) -> None:
-    """Keep a library of folders current: tag what is new or changed, follow what moved, drop what is gone."""
-    from autotag.library.database import Library, default_path
-    from autotag.library.scan import plan
-    from autotag.outputs.sink import alone
+    """Update a library from folders: add new files, retag changed ones, follow moved ones, remove deleted ones."""  # noqa: E501
+    from autotag.library.scan import scan as update
 
-    path = library or default_path()
-    name = options.chosen_model(context)
-    if library is None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    counts: Counter[str] = Counter()
-    with alone(path):
-        stamps: dict[str, Stamp] = {}
-        seconds = None
-        with suppress(LibraryNotFound), Library(path) as known:
-            stamps, seconds = known.stamps(), known.seconds
-            if not options.given(context, *Config.__slots__, "tags", "model"):
-                name = known.model
-        todo = plan(stamps, folders, retry_failed)
-        asked = Asked(name, top=0, seconds=seconds, embed=True)
-        with (
-            Library(path, describe(name), seconds) as opened,
-            closing(outcomes_of([*map(Path, todo.tag)], asked, jobs or usable_cores())) as outcomes,
-        ):
-            opened.rearrange(todo.moved, todo.deleted)
-            for folder in todo.unreadable:
-                _error(f"{folder}: this folder cannot be read: what the library has of it is kept")
-            for outcome in outcomes:
-                opened.write(outcome)
-                counts[todo.tag[outcome.path] if outcome.ok else "failed"] += 1
-                if isinstance(outcome, Failure):
-                    _error(outcome.message)
-    counts.update(moved=len(todo.moved), deleted=len(todo.deleted), unchanged=todo.unchanged)
-    retried = ["retried"] if retry_failed else []
-    kinds = ("new", "changed", *retried, "moved", "deleted", "failed", "unchanged")
-    typer.echo(f"{printable(str(path))}: " + ", ".join(f"{counts[kind]} {kind}" for kind in kinds))
-    if counts["failed"] or todo.unreadable:
-        raise typer.Exit(1)
+    with run.tracking() as progress:
+        found = update(
+            files.named,
+            library,
+            model if given(context, *Config.__slots__, "model") else None,
+            jobs=jobs,
+            force=force,
+            retry_failed=retry_failed,
+            progress=progress,
+            moved_from=moved_from,
+            drop_missing=drop_missing,
+            **files.rules,
+        )
+    for note in found.notes:
+        say(f"warning: {note}")
+    for problem in found.problems:
+        run.error(problem)
+    kinds = ["new", "changed", *(kind for kind in ("again", "retried") if getattr(found, kind))]
+    kinds += ["moved", "deleted", "failed", *(["kept"] if found.kept else []), "unchanged"]
+    counts = ", ".join(
+        f"{getattr(found, kind)} {'tagged again' if kind == 'again' else kind}" for kind in kinds
+    )
+    if found.failed_before:
+        counts += f" ({found.failed_before} of them failed: --retry-failed tries again)"
+        run.counts["failed"] += found.failed_before
+    run.end(f"{found.library}: {counts}")
 
 
 def find(
     terms: Annotated[
-        list[str], typer.Argument(metavar="TAG|-TAG...", help="Tags to have, and with a minus, not to have.")
+        list[str],
+        typer.Argument(
+            metavar="TAG|-TAG...",
+            help="Tags to have and, with a minus, not to have. Also 'piano or guitar', 'piano>0.5', "
+            "path:live, 'duration>3:00'.",
+        ),
     ],
     minimum: Annotated[
-        float | None,
+        float,
         typer.Option(
             "--min",
+            "--threshold",
             metavar="S",
             min=0,
             max=1,
-            help="The score from which on a track has a tag.",
-            show_default="each tag's own threshold",
+            help="Count a tag from the score S on.",
+            rich_help_panel=TAGS,
         ),
-    ] = None,
+    ] = LIKELY,
     limit: Limit = 50,
+    sort: Annotated[
+        str,
+        typer.Option(
+            metavar="ORDER", help="List by score, path, duration, newest or random.", rich_help_panel=OUTPUT
+        ),
+    ] = "score",
     m3u: Playlist = None,
+    relative: Relative = False,
+    paths: Paths = False,
+    nul: Nul = False,
     json: Json = False,
     library: LibraryFile = None,
 ) -> None:
     """Find the tracks of a library that have all of these tags: autotag find piano quiet -vocals."""
     from autotag.library.database import Library, default_path
-    from autotag.library.query import find as search
+    from autotag.library.query import FAINT, count, query, rows_of
+    from autotag.library.tags import Vocabulary
+    from autotag.library.terms import joined
 
-    _only_one(m3u, json)
-    unwanted = [term[1:] for term in terms if term.startswith(("-", MINUS))]
-    wanted = [term for term in terms if not term.startswith(("-", MINUS))]
+    only_one(m3u, json, paths, nul)
     with Library(library or default_path()) as opened:
-        found = search(opened, wanted, unwanted, minimum, limit)
+        words, tags = joined([re.sub(f"^{MINUS}", "-", term) for term in terms], Vocabulary(opened).knows)
+        for tag in tags:
+            say(f"'{tag}' is read as one tag.")
+        unwanted = [word[1:] for word in words if word.startswith("-")]
+        wanted = [word for word in words if not word.startswith("-")]
+        asked = query(opened, wanted, unwanted, minimum)
+        found = rows_of(opened, asked, limit, sort)  # type: ignore[arg-type]
+        total = count(opened, asked) if limit and len(found) == limit else len(found)
+        fainter = (
+            count(opened, query(opened, wanted, unwanted, FAINT, minimum)) - total if minimum > FAINT else 0
+        )
     if not found:
-        typer.echo("no track has them all; scores are shy: try a lower --min", err=True)
-    _show(found, m3u, json, "score")
+        say(f"No track has all of these tags. Try a lower --min (now {minimum:g}).")
+    if fainter > 0 and wanted:
+        say(f"{fainter} more {_tracks(fainter)} the tags with scores from {FAINT} to {minimum:g}: see --min.")
+    if total > len(found):
+        say(f"{len(found)} of {total} tracks are listed. Use --limit 0 to list all.")
+    show(found, "score", m3u, relative, json, paths, nul)
 
 
 def similar(
-    song: Annotated[Path, typer.Argument(metavar="FILE", help="A song, in the library or not.")],
+    song: Annotated[
+        Path, typer.Argument(parser=local_path, metavar="FILE", help="A song, in the library or not.")
+    ],
     limit: Limit = 20,
+    copies: Annotated[
+        bool, typer.Option("--copies", help="List every copy of a recording.", rich_help_panel=OUTPUT)
+    ] = False,
     m3u: Playlist = None,
+    relative: Relative = False,
+    paths: Paths = False,
+    nul: Nul = False,
     json: Json = False,
     library: LibraryFile = None,
 ) -> None:
     """List the tracks of a library that sound most like a song."""
+    from autotag.library.alike import similar as search
     from autotag.library.database import Library, default_path
-    from autotag.library.query import similar as search
 
-    _only_one(m3u, json)
+    only_one(m3u, json, paths, nul)
     with Library(library or default_path()) as opened:
-        path = os.path.abspath(song)  # noqa: PTH100 as the library names it
-        found = search(opened, opened.embedding(path) or _embedding(opened, song), limit, {path})
-    _show(found, m3u, json, "similarity")
+        found = search(opened, song, limit=limit, copies=copies)
+    show(found, "similarity", m3u, relative, json, paths, nul)
 
 
-def stats(library: LibraryFile = None, json: Json = False) -> None:
-    """Show what is in a library, and how often it has each tag."""
+def stats(
+    library: LibraryFile = None,
+    minimum: Annotated[
+        float,
+        typer.Option(
+            "--min",
+            "--threshold",
+            metavar="S",
+            min=0,
+            max=1,
+            help="Count a tag from the score S on.",
+            rich_help_panel=TAGS,
+        ),
+    ] = LIKELY,
+    duplicates: Annotated[
+        bool,
+        typer.Option("--duplicates", help="List tracks that are the same recording.", rich_help_panel=OUTPUT),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Show what is in a library, and how many tracks have each tag."""
     from autotag.library.database import Library, default_path
     from autotag.library.query import stats as count
 
     with Library(library or default_path()) as opened:
-        found = count(opened)
+        if duplicates:
+            _show_duplicates(opened, json)
+            return
+        found = count(opened, minimum)
     if json:
         typer.echo(as_json(found, indent=2))
         return
     failures = ", ".join(f"{number} {kind}" for kind, number in found["failures"].items())
     typer.echo(f"{found['tracks']} tracks, {found['hours']:.1f} h, tagged by {found['model']}")
+    if found["outdated"]:
+        typer.echo(f"tagged by an earlier model: {found['outdated']}; 'autotag scan' tags them again")
     typer.echo(f"cannot be tagged: {failures or 'none'}\n")
-    width = max(len(tag["tag"]) for tag in found["tags"])
-    typer.echo(f"{'tag':{width}}  tracks  share  mean   threshold")
-    for tag, threshold, tracks, mean in (row.values() for row in found["tags"]):
-        share = tracks / max(1, found["tracks"])
-        typer.echo(f"{tag:{width}}  {tracks:6}  {share:5.0%}  {mean:.3f}  {threshold:9.3f}")
+    width = max((len(tag["tag"]) for tag in found["tags"]), default=3)
+    typer.echo(f"{'tag':{width}}  tracks  share  mean")
+    for row in found["tags"]:
+        share = row["tracks"] / max(1, found["tracks"])
+        typer.echo(f"{row['tag']:{width}}  {row['tracks']:6}  {share:5.0%}  {row['mean']:.3f}")
 
 
-def _show(found: "list[Found]", m3u: Path | None, json: bool, score: str) -> None:
+def _show_duplicates(library: "Library", json: bool) -> None:
+    from autotag.library.alike import duplicates
+
+    groups = duplicates(library)
     if json:
-        typer.echo(as_json([_plain(track, score) for track in found], indent=2))
-    elif m3u:
-        _write_m3u(found, m3u)
-    elif found:
-        tags = [tag for tag, _ in found[0].tags]
-        typer.echo("  ".join([score, *tags, "path"]))
-        for track in found:
-            each = [f"{value:{len(tag)}.2f}" for tag, value in track.tags]
-            typer.echo("  ".join([f"{track.score:{len(score)}.2f}", *each, printable(track.path)]))
+        typer.echo(as_json(groups, indent=2))
+        return
+    for group in groups:
+        typer.echo("\n".join(map(printable, group)) + "\n")
+    say(f"{len(groups)} recordings have copies, {sum(map(len, groups))} files in all.")
 
 
-def _plain(track: "Found", score: str) -> dict[str, Any]:
-    tags = {"tags": [{"tag": tag, "score": round(value, 4)} for tag, value in track.tags]}
-    plain = {"path": track.path, "duration": round(track.duration, 3), score: round(track.score, 4)}
-    return plain | (tags if track.tags else {})
-
-
-def _write_m3u(found: "list[Found]", path: Path) -> None:
-    """An extended M3U8: UTF-8, a line of seconds and name and a line of the path for each track."""
-    from autotag.system.files import replacing
-
-    lines = ["#EXTM3U"]
-    written = 0
-    for track in found:
-        # A line break would begin another entry, and a name that is not UTF-8 spoil the file.
-        if re.search("[\x00-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]", track.path):
-            message = "left out of the playlist, for its name has control characters or is not UTF-8"
-            typer.echo(f"warning: {printable(track.path)}: {message}", err=True)
-            continue
-        file = track.path if not track.path.startswith("#") else f"./{track.path}"
-        lines += [f"#EXTINF:{round(track.duration)},{Path(track.path).stem}", file]
-        written += 1
-    with replacing(path) as part:
-        part.write_text("\n".join([*lines, ""]), "utf-8", newline="\n")
-    typer.echo(f"{printable(str(path))}: {written} tracks")
-
-
-def _only_one(m3u: Path | None, json: bool) -> None:
-    if m3u and json:
-        raise typer.BadParameter("a playlist is not JSON: give one of --m3u and --json", param_hint="--m3u")
-
-
-def _error(message: str) -> None:
-    typer.echo(f"error: {printable(message)}", err=True)
-
-
-def _embedding(library: "Library", song: Path) -> bytes:
-    """The compact embedding of a song that is not in the library, by the library's model."""
-    from autotag.library.vectors import compact
-    from autotag.tagger import Tagger
-
-    library.check(describe(library.model), library.seconds)
-    return compact(Tagger(library.model).scores(song, library.seconds).embeddings.mean(axis=0))
+def _tracks(number: int) -> str:
+    return "track has" if number == 1 else "tracks have"

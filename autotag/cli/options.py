@@ -1,56 +1,75 @@
 """Options that several commands share."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
-from autotag.config import DEFAULT, HOPS, LOGS, RATES, RESOLUTIONS, VOCABULARIES, Config, model_name
+from autotag.config import HOPS, LOGS, RATES, RESOLUTIONS
+from autotag.request import LIKELY
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+MODEL, TAGS, FILES, OUTPUT = "Model", "Tags", "Which files", "Output"
+"""Panels of `--help`."""
+
+LOWEST, LARGEST = 1.0, 1e9
+"""Seconds of an excerpt."""
 
 
-def _rate(text: str) -> int:
-    return _choose(text, {f"{rate // 1000}k": rate for rate in RATES} | {str(rate): rate for rate in RATES})
+def _parsed(values: dict[str, int]) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if text not in values:
+            raise typer.BadParameter(f"{text!r} is not allowed. Use {', '.join(values)}.")
+        return values[text]
+
+    return parse
 
 
-def _hop(text: str) -> int:
-    return _choose(text, {f"x{hop}": hop for hop in HOPS} | {str(hop): hop for hop in HOPS})
-
-
-def _choose(text: str, values: dict[str, int]) -> int:
-    if text not in values:
-        raise typer.BadParameter(f"{text!r}: use {', '.join(values)}")
-    return values[text]
-
-
-def _threshold(text: str) -> float | str:
-    try:
-        value = text if text == "auto" else float(text)
-    except ValueError:
-        value = -1.0
-    if value != "auto" and not 0 <= float(value) <= 1:
-        raise typer.BadParameter(f"{text!r}: use a score between 0 and 1, or 'auto'")
-    return value
+def _threshold(text: str) -> Any:
+    if text != "auto" and not 0 <= number(text) <= 1:
+        raise typer.BadParameter(f"{text!r} is not allowed. Use a score between 0 and 1, or 'auto'.")
+    return text if text == "auto" else number(text)
 
 
 def _budget(text: str) -> float:
-    try:
-        value = float(text.removesuffix("ms"))
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1e9:
-        raise typer.BadParameter(f"{text!r}: use a number of milliseconds, such as 20ms")
+    value = number(text.removesuffix("ms"))
+    if not 0 < value < LARGEST:
+        raise typer.BadParameter(f"{text!r} is not allowed. Use a number of milliseconds, such as 50ms.")
     return value
 
 
 def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 1 <= value < 1e9:
-        raise typer.BadParameter(f"{text!r}: use a number of seconds from 1")
+    value = number(text)
+    if not LOWEST <= value < LARGEST:
+        raise typer.BadParameter(f"{text!r} is not allowed. Use a number of seconds from {LOWEST:g}.")
     return value
+
+
+def _shard(text: str) -> tuple[int, int]:
+    index, _, count = text.partition("/")
+    if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
+        raise typer.BadParameter(
+            f"{text!r} is not allowed. Use i/n, such as 1/4 for the first of four parts."
+        )
+    return int(index), int(count)
+
+
+def local_path(text: str) -> Path:
+    """Parses a path, and refuses an address."""
+    if re.match("[A-Za-z][A-Za-z0-9+.-]+://", text):
+        raise typer.BadParameter(f"{text}: autotag fetches nothing. Download the file, and name it here.")
+    return Path(text)
+
+
+def number(text: str) -> float:
+    """A number, or NaN for what is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
 
 
 def output(*endings: str) -> Callable[[str], Path]:
@@ -59,87 +78,179 @@ def output(*endings: str) -> Callable[[str], Path]:
     def parse(text: str) -> Path:
         path = Path(text)
         if path.suffix not in endings:
-            raise typer.BadParameter(f"{text!r}: use a name that ends in {' or '.join(endings)}")
-        if path.is_dir() or not path.parent.is_dir():
             raise typer.BadParameter(
-                f"{text!r}: " + ("a folder" if path.is_dir() else "its folder is not there")
+                f"{text!r} is not allowed. Use a name that ends in {' or '.join(endings)}."
             )
+        if path.is_dir() or not path.parent.is_dir():
+            what = "is a folder" if path.is_dir() else "lies in a folder that does not exist"
+            raise typer.BadParameter(f"{text!r} {what}. Name a file in a folder that exists.")
         return path
 
     return parse
 
 
-Arch = Annotated[str, typer.Option(help=f"Architecture: {' or '.join(RESOLUTIONS)}.")]
-Rate = Annotated[Any, typer.Option(parser=_rate, metavar="12k|16k", help="Sample rate.")]
-Mels = Annotated[int, typer.Option(help="Mel bands: 128, 96, 48, 32, 24, 16 or 8.")]
+_RATES = {f"{rate // 1000}k": rate for rate in RATES} | {str(rate): rate for rate in RATES}
+_HOPS = {f"x{hop}": hop for hop in HOPS} | {str(hop): hop for hop in HOPS}
+
+Arch = Annotated[
+    str, typer.Option(help=f"Choose the architecture: {' or '.join(RESOLUTIONS)}.", rich_help_panel=MODEL)
+]
+Rate = Annotated[
+    Any,
+    typer.Option(
+        parser=_parsed(_RATES), metavar="12k|16k", help="Choose the sample rate.", rich_help_panel=MODEL
+    ),
+]
+Mels = Annotated[
+    int, typer.Option(help="Choose the mel bands: 128, 96, 48, 32, 24, 16 or 8.", rich_help_panel=MODEL)
+]
 Hop = Annotated[
     Any,
     typer.Option(
-        parser=_hop,
+        parser=_parsed(_HOPS),
         metavar="xN",
-        help="Hop: x1, x2, x3, x4, x5 or x10.",
+        help="Choose the hop: x1, x2, x3, x4, x5 or x10.",
         show_default="x2, or x1 where that is the only one",
+        rich_help_panel=MODEL,
     ),
 ]
-Log = Annotated[str, typer.Option(help=f"Scale of the spectrogram: {' or '.join(LOGS)}.")]
-Tags = Annotated[str, typer.Option(metavar="|".join(VOCABULARIES), help="Whose 50 tags.")]
+Scale = Annotated[
+    str,
+    typer.Option(
+        "--scale",
+        "--log",
+        help=f"Choose the scale of the spectrogram: {' or '.join(LOGS)}.",
+        rich_help_panel=MODEL,
+    ),
+]
 Model = Annotated[
     str | None,
-    typer.Option(metavar="NAME|FILE", help="A model by name or ONNX file, instead of the above."),
+    typer.Option(
+        metavar="NAME|FILE",
+        help="Choose a model by name or ONNX file, instead of the options above.",
+        rich_help_panel=MODEL,
+    ),
 ]
 Budget = Annotated[
     Any,
     typer.Option(
         parser=_budget,
         metavar="Nms",
-        help="Take the best model that needs no more here for 29.1 s of music: see 'autotag choose'.",
+        help="Use the best model that takes at most N ms for 29.1 s of music on this machine.",
+        rich_help_panel=MODEL,
     ),
 ]
 Models = Annotated[
     list[str] | None,
-    typer.Option(metavar="GLOB", help="Only models of such a name; several may be given."),
-]
-Seconds = Annotated[
-    Any,
     typer.Option(
-        parser=_seconds,
-        metavar="N",
-        help="Hear only N seconds from the middle of each file; the study: 29.1.",
+        metavar="GLOB", help="Use only models with such a name. May be repeated.", rich_help_panel=MODEL
     ),
 ]
-Top = Annotated[int, typer.Option(min=0, help="How many tags; 0 for all.")]
-THRESHOLD = {"parser": _threshold, "metavar": "S|auto"}
-LOWER = "Leave out lower scores; auto: below the tag's own."
-Threshold = Annotated[Any, typer.Option(**THRESHOLD, help=LOWER)]
-
-Jobs = Annotated[int | None, typer.Option(min=1, help="Files at once.", show_default="the usable cores")]
-
-
-def given(context: typer.Context, *options: str) -> list[str]:
-    """Those of the options that stand on the command line."""
-    sources = {option: context.get_parameter_source(option) for option in options}
-    return [option for option, source in sources.items() if source and source.name == "COMMANDLINE"]
-
-
-def refuse(context: typer.Context, why: str, *options: str) -> None:
-    """An error if one of the options stands on the command line."""
-    if told := given(context, *options):
-        raise typer.BadParameter(why, param_hint=f"--{told[0].replace('_', '-')}")
-
-
-def chosen_model(context: typer.Context) -> str:
-    """Name or file of the model that a command's options from `arch` to `model` ask for."""
-    options = context.params
-    if options["model"]:
-        if others := given(context, *Config.__slots__, "tags"):
-            raise typer.BadParameter(
-                f"it already says what --{others[0]} is: give one of them", param_hint="--model"
-            )
-        return str(options["model"])
-    arch, sr, mels, hop, log = (options[option] for option in Config.__slots__)
-    return model_name(Config(arch, sr, mels, chosen_hop(arch, mels, hop), log), options["tags"])
-
-
-def chosen_hop(arch: str, mels: int, hop: int | None) -> int:
-    """The hop that is asked for, or else the one to take."""
-    return hop or (DEFAULT.hop if (mels, DEFAULT.hop) in RESOLUTIONS.get(arch, ()) else 1)
+Vocabulary = Annotated[
+    str,
+    typer.Option(
+        "--vocabulary",
+        "--tags",
+        metavar="mtat|msd|all",
+        help="Show the tags of one vocabulary: mtat (MagnaTagATune), msd (Million Song Dataset) or all.",
+        rich_help_panel=TAGS,
+    ),
+]
+Top = Annotated[
+    int, typer.Option(min=0, help="Show at most N tags. 0 shows all.", metavar="N", rich_help_panel=TAGS)
+]
+Threshold = Annotated[
+    Any,
+    typer.Option(
+        "--threshold",
+        "--min",
+        parser=_threshold,
+        metavar="S|auto",
+        help=f"Leave out tags with a score below S. auto is {LIKELY}.",
+        rich_help_panel=TAGS,
+    ),
+]
+Merge = Annotated[
+    bool,
+    typer.Option(
+        "--merge/--no-merge",
+        "--merge-synonyms/--no-merge-synonyms",
+        help="Show tags of one meaning as one.",
+        rich_help_panel=TAGS,
+    ),
+]
+Excerpt = Annotated[
+    Any,
+    typer.Option(
+        "--excerpt",
+        "--seconds",
+        parser=_seconds,
+        metavar="SECONDS",
+        help="Tag only SECONDS from the middle of each file. The study used 29.1.",
+        rich_help_panel=TAGS,
+    ),
+]
+Paths = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        parser=local_path, metavar="FILE|DIR...", readable=False, help="Audio files, or folders of them."
+    ),
+]
+Include = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="GLOB", help="Take only files of this name or path. May be repeated.", rich_help_panel=FILES
+    ),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="GLOB",
+        help="Skip files and folders of this name or path. May be repeated.",
+        rich_help_panel=FILES,
+    ),
+]
+FilesFrom = Annotated[
+    typer.FileBinaryRead | None,
+    typer.Option(
+        metavar="FILE|-",
+        help="Read names of files and folders from FILE, one a line or separated by NUL.",
+        rich_help_panel=FILES,
+    ),
+]
+Shard = Annotated[
+    Any,
+    typer.Option(
+        parser=_shard,
+        metavar="i/n",
+        help="Take only part i of n of the files, so that n machines can share a folder.",
+        rich_help_panel=FILES,
+    ),
+]
+Hidden = Annotated[
+    bool,
+    typer.Option(
+        "--hidden",
+        help="Take hidden files and folders too, and those of trash cans and file servers.",
+        rich_help_panel=FILES,
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=1,
+        metavar="N",
+        help="Tag N files at once.",
+        show_default="the usable cores",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", help="Print no progress and no last line on stderr.", rich_help_panel=OUTPUT
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=OUTPUT)]

@@ -1,43 +1,187 @@
-"""How far a run is, on stderr."""
+"""What a command says on stderr while it works, and its exit code: warnings, errors, progress, last line."""
 
 import sys
 import time
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import closing
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
+from typing import Any, ClassVar, TypeVar
 
-from autotag.batch import Asked, tag_files
-from autotag.result import Failure, Result
+import typer
+
+from autotag.errors import AudioError
+from autotag.result import Failure, Outcome, Result
+from autotag.system.text import printable
+
+Item = TypeVar("Item")
+Tell = Callable[[int, int, Outcome | None], None]
+
+SOON, EVERY = 7.0, 30.0
+"""Seconds to the first line of progress, and between two, where stderr is no terminal."""
 
 
-def outcomes_of(
-    files: list[Path], asked: Asked, jobs: int, quiet: bool = False
-) -> Generator[Result | Failure, None, None]:
-    """What comes of the files, with a line of progress on a terminal."""
-    with closing(tag_files(files, asked, jobs)) as outcomes:
-        if quiet or len(files) < 2 or not sys.stderr.isatty():
-            yield from outcomes
-        else:
-            yield from _progress(outcomes, len(files))
+class Run:
+    """One run of a command.
+
+    Args:
+        quiet: whether progress and the last line are left out; warnings and errors never are.
+
+    Attributes:
+        counts: outcomes `"ok"` and `"failed"`, and what else a command counts.
+        kept: what an interrupted run leaves, for the last line of the program.
+    """
+
+    kept: ClassVar[str] = ""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.counts: Counter[str] = Counter()
+
+    def warn(self, path: str | Path | None, *warnings: str) -> None:
+        for warning in warnings:
+            say(f"warning: {path}: {warning}")
+
+    def error(self, message: str) -> None:
+        """Say what is wrong with one file; the command goes on, and ends with exit code 1."""
+        self.counts["failed"] += 1
+        say(f"error: {message}")
+
+    @contextmanager
+    def tracking(
+        self, what: str = "files", shown: bool = False, kept_in: Path | None = None
+    ) -> Iterator[Tell]:
+        """Call it with the number done, the total, and an outcome: it says warnings, errors and progress.
+
+        Args:
+            what: the items are.
+            shown: whether results go to stdout, which shows well enough how far it is, but where stdout goes
+                into a file and stderr to a terminal.
+            kept_in: what holds the results, and with them warnings and errors, which then are not said.
+        """
+        silent = self.quiet or (shown and (sys.stdout.isatty() or not sys.stderr.isatty()))
+        show = None if silent else (_Bar if sys.stderr.isatty() else _Lines)(what)
+
+        reached = (0, 0)
+
+        def tell(done: int, total: int, outcome: Outcome | None = None) -> None:
+            nonlocal reached
+            reached = done, total
+            if outcome is not None:
+                self._count(outcome, said=kept_in is None)
+            if show and total > 1:
+                show.update(done, total, self.counts["failed"], getattr(outcome, "duration", 0.0))
+
+        try:
+            yield tell
+        except (KeyboardInterrupt, SystemExit, OSError):
+            if kept_in and reached[0]:
+                Run.kept = f"{reached[0]} of {reached[1]} {what} are kept in {kept_in}. Run again to go on."
+            raise
+        finally:
+            if show:
+                show.close()
+
+    def _count(self, outcome: Outcome, said: bool) -> None:
+        """Count an outcome, and say its warnings or error."""
+        self.counts["ok" if outcome.ok else "failed"] += 1
+        if said and isinstance(outcome, Failure):
+            say(f"error: {outcome.message}")
+        elif said and isinstance(outcome, Result):
+            self.warn(outcome.path, *outcome.warnings)
+
+    def outcomes(self, outcomes: Iterable[Outcome], total: int, shown: bool = False) -> Iterator[Outcome]:
+        """The outcomes, with their warnings, errors and progress said and counted: see `tracking`."""
+        with self.tracking("files", shown) as tell:
+            tell(0, total, None)
+            for done, outcome in enumerate(outcomes, 1):
+                tell(done, total, outcome)
+                yield outcome
+
+    def progress(self, items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
+        """The items, with progress said."""
+        with self.tracking(what) as tell:
+            tell(0, total, None)
+            for done, item in enumerate(items, 1):
+                yield item
+                tell(done, total, None)
+
+    @contextmanager
+    def about_a_file(self) -> Iterator[None]:
+        """An error about the file that a command is about is a line and exit code 1."""
+        try:
+            yield
+        except AudioError as error:
+            self.error(str(error))
+            self.end()
+
+    def end(self, line: str = "") -> None:
+        """Say the last line, and end with exit code 1 if a file failed."""
+        if line and not self.quiet:
+            say(line)
+        if self.counts["failed"]:
+            raise typer.Exit(1)
 
 
-def _progress(outcomes: Iterable[Result | Failure], total: int) -> Iterator[Result | Failure]:
-    """The outcomes, with a line that shows how many of the total there are, until they end."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+class _Lines:
+    """How many there are, said once it takes a while, and how many are done now and then."""
 
-    columns = BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn()
-    # Results on stdout are not its business; lines on stderr appear above it.
-    with Progress(*columns, console=Console(file=sys.stderr), transient=True, redirect_stdout=False) as line:
-        task = line.add_task("", total=total)
-        started = time.perf_counter()
-        seconds, failed = 0.0, 0
-        for done, outcome in enumerate(outcomes, 1):
-            if isinstance(outcome, Failure):
-                failed += 1
-            else:
-                seconds += outcome.duration
-            elapsed = time.perf_counter() - started
-            facts = f"{done / elapsed:.1f} files/s  {seconds / elapsed:.0f}x real time  {failed} failed"
-            line.update(task, completed=done, description=facts)
-            yield outcome
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._reached = (0, 0, 0)
+        self._ended = Event()
+        self._teller: Thread | None = None
+
+    def update(self, done: int, total: int, failed: int, _: float) -> None:
+        self._reached = done, total, failed
+        if self._teller is None:
+            self._teller = Thread(target=self._tell, daemon=True)  # a long file must not keep it silent
+            self._teller.start()
+
+    def _tell(self) -> None:
+        if not self._ended.wait(SOON):
+            say(f"{self._reached[1]} {self._what}")
+        while not self._ended.wait(EVERY):
+            done, total, failed = self._reached
+            say(f"{done} of {total} {self._what}, {failed} failed")
+
+    def close(self) -> None:
+        self._ended.set()
+
+
+class _Bar:
+    """A line on a terminal that is gone at the end."""
+
+    def __init__(self, _: str) -> None:
+        self._line: Any = None
+
+    def update(self, done: int, total: int, failed: int, seconds: float) -> None:
+        if self._line is None:
+            self._start(total)
+        self._seconds += seconds
+        elapsed = time.perf_counter() - self._started
+        speed = f"  {self._seconds / elapsed:.0f}x real time" if self._seconds else ""
+        facts = f"{done / elapsed:.1f}/s{speed}  {failed} failed" if done else ""
+        self._line.update(self._task, completed=done, description=facts)
+
+    def _start(self, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = BarColumn(20), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn()
+        console = Console(file=sys.stderr)
+        # Results on stdout are not its business; lines on stderr appear above it.
+        self._line = Progress(*columns, console=console, transient=True, redirect_stdout=False)
+        self._line.start()
+        self._task = self._line.add_task("", total=total)
+        self._started, self._seconds = time.perf_counter(), 0.0
+
+    def close(self) -> None:
+        if self._line is not None:
+            self._line.stop()
+
+
+def say(line: str) -> None:
+    """A line on stderr, with what would move a terminal's cursor escaped."""
+    typer.echo(printable(line), err=True)

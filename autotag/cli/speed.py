@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from autotag.cli import options
-from autotag.errors import AudioError
+from autotag.cli.chosen import chosen_run, with_options
+from autotag.cli.run import Run
 from autotag.models.registry import select
+from autotag.request import ALL
 
 if TYPE_CHECKING:
     from autotag.speed.measure import Cost, Spread, Start
@@ -18,56 +20,64 @@ if TYPE_CHECKING:
 def _counts(text: str) -> list[int]:
     parts = text.split(",")
     if not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise typer.BadParameter(f"{text!r}: use numbers from 1, such as 1 or 1,2")
+        raise typer.BadParameter(f"{text!r} is not allowed. Use numbers from 1, such as 1 or 1,2.")
     return list(map(int, parts))
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
+@with_options(run=chosen_run)
 def bench(
+    run: Run,
     songs: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[SONG...]", readable=False, help="By default a made clip of 29.1 s, as MP3."),
+        typer.Argument(
+            parser=options.local_path,
+            metavar="[FILE...]",
+            readable=False,
+            help="Audio files. Without any, a made MP3 of 29.1 s is timed.",
+        ),
     ] = None,
     models: options.Models = None,
     threads: Annotated[
-        Any, typer.Option(parser=_counts, metavar="N,...", help="Threads of one inference.")
+        Any, typer.Option(parser=_counts, metavar="N,...", help="Use so many threads for an inference.")
     ] = "1",
     batch: Annotated[
         Any,
         typer.Option(
-            parser=_counts, metavar="N,...", help="Segments of one inference.", show_default="those of 30 s"
+            parser=_counts,
+            metavar="N,...",
+            help="Put so many segments into an inference.",
+            show_default="those of 30 s",
         ),
     ] = None,
     device: Annotated[
-        str, typer.Option(help="cpu, cuda, coreml, directml or openvino, as onnxruntime has it.")
+        str, typer.Option(help="Run the networks on cpu, cuda, coreml, directml or openvino.")
     ] = "cpu",
-    seconds: options.Seconds = None,
-    rounds: Annotated[int, typer.Option(min=1, help="How often each model is timed.")] = 15,
-    json_: Json = False,
+    excerpt: options.Excerpt = None,
+    rounds: Annotated[int, typer.Option(min=1, metavar="N", help="Time each model N times.")] = 15,
+    json_: options.Json = False,
     plot: Annotated[
         Any,
-        typer.Option(parser=options.output(".svg", ".png"), metavar="FILE", help="Draw it, as .svg or .png."),
+        typer.Option(
+            parser=options.output(".svg", ".png"), metavar="FILE", help="Draw the times in FILE (.svg, .png)."
+        ),
     ] = None,
 ) -> None:
-    """Time decoding, mel-spectrogram and network of every model, in turns, and a cold start of each."""
+    """Time decoding, mel-spectrogram and network of every model, and a cold start of each."""
     if plot:
         from autotag.speed.plot import draw  # fails before the work does
     import tempfile
 
-    from autotag.speed.measure import baseline, clip, cold, measure
+    from autotag.speed.measure import baseline, clip, cold, load_models, measure
 
-    entries = select(models)
-    with tempfile.TemporaryDirectory() as folder:
+    files = select(models)
+    with tempfile.TemporaryDirectory() as folder, run.about_a_file():
         heard = songs or [clip(Path(folder))]
-        try:
-            costs = measure(heard, entries, rounds, threads, batch or [None], device, seconds)
-        except AudioError as error:
-            typer.echo(f"error: {error}", err=True)
-            raise typer.Exit(1) from error
-        starts = cold(heard[0], [entry.metadata.name for entry in entries], min(3, rounds))
-    costs.sort(key=lambda cost: (-cost.entry.metadata.gmac, cost.name, cost.threads))
+        loaded = load_models(files, threads, batch or [None], device)
+        with run.tracking(f"rounds of {len(loaded)} models") as progress:
+            costs = measure(heard, loaded, rounds, excerpt, progress)
+        with run.tracking("rounds of cold starts") as progress:
+            starts = cold(heard[0], [file.name for file in files], min(3, rounds), progress)
+    costs.sort(key=lambda cost: (-cost.file.metadata.gmac, cost.name, cost.threads))
     base = baseline(costs)
     if json_:
         typer.echo(json.dumps(_as_dict(costs, base, starts, rounds, device), indent=1))
@@ -75,6 +85,7 @@ def bench(
         _show(costs, base, starts, rounds)
     if plot:
         draw(costs, plot)
+    run.end(f"{len(costs)} models timed" + (f" -> {plot}" if plot else ""))
 
 
 def _as_dict(
@@ -101,8 +112,8 @@ def _as_dict(
             "gmac": cost.gmac,
             "gmac_per_second": 1000 * cost.gmac / spread(cost.ms("model")).median,
             "spectrogram_bytes": cost.spectrogram,
-            "bytes": cost.entry.bytes,
-            "roc_auc": cost.entry.metadata.roc_auc,
+            "bytes": cost.file.bytes,
+            "roc_auc": cost.file.metadata.roc_auc,
             "cold": cold(cost.name),
         }
         for cost in costs
@@ -132,12 +143,15 @@ def _show(costs: "list[Cost]", base: "Cost", starts: "dict[str, list[Start]]", r
         return f"{seconds:.2f}", f"{memory / 1e6:.0f}" if memory else ""
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("model", no_wrap=True)
-    headings = ("threads", "batch", "decode ms", "mel ms", "model ms", "total ms", "/ baseline", "/ decoding")
-    for heading in (*headings, "GMAC/s", "load ms", "cold s", "peak MB", "ROC AUC"):
+    table.add_column("\nmodel", no_wrap=True)
+    for heading in (
+        *("\nthreads", "\nbatch", "decode\nms", "mel\nms", "model\nms", "total\nms"),
+        *(f"mel + model, 1 is\n{base.name}", "total, 1 is\ndecoding", "\nGMAC/s", "load\nms"),
+        *("start to\ntags, s", "memory\nMB", "\nROC AUC"),
+    ):
         table.add_column(heading, justify="right", no_wrap=True)
     for cost in costs:
-        auc = cost.entry.metadata.roc_auc
+        auc = cost.file.metadata.roc_auc
         model, total = spread(cost.ms("model")), spread(cost.ms())
         table.add_row(
             *(cost.name, str(cost.threads), str(cost.batch or "30 s")),
@@ -150,32 +164,49 @@ def _show(costs: "list[Cost]", base: "Cost", starts: "dict[str, list[Start]]", r
     console = Console(width=WIDE, soft_wrap=True, highlight=False)
     console.print(table)
     seconds, memory = cold(IMPORTS)
+    seconds, memory = cold(IMPORTS)
+    spreads = f" of {rounds} rounds, ± half the distance of the quartiles" if rounds > 1 else " of one round"
     console.print(
-        f"For {costs[0].seconds:.1f} s of audio: medians of {rounds} rounds, ± half the distance of the "
-        f"quartiles. / baseline: mel and network against {base.name}, round by round. / decoding: all of it "
-        f"against decoding alone. Cold: from nothing to tags; the imports: {seconds} s, {memory} MB."
+        f"For {costs[0].seconds:.1f} s of audio: medians{spreads}. 1 is {base.name}: as many times as long, "
+        f"round by round. Start to tags: a new process, of which imports take {seconds} s and {memory} MB."
     )
     console.print(", ".join(f"{name} {value}" for name, value in machine.describe().items()))
 
 
 def _around(found: "Spread", digits: int) -> str:
-    return f"{found.median:.{digits}f} ±{(found.high - found.low) / 2:.{digits}f}"
+    """The median, and half the distance of the quartiles where there is more than one value."""
+    around = f" ±{(found.high - found.low) / 2:.{digits}f}" if found.low < found.high else ""
+    return f"{found.median:.{digits}f}{around}"
 
 
+@with_options(run=chosen_run)
 def choose(
+    run: Run,
     max_ms: Annotated[
         float | None,
-        typer.Option(min=0, help="Milliseconds for mel and network of 29.1 s of music, with all cores."),
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Allow N milliseconds for mel and network of 29.1 s of music, with all cores.",
+        ),
     ] = None,
-    max_mb: Annotated[float | None, typer.Option(min=0, help="Megabytes of the model's file.")] = None,
-    min_auc: Annotated[float | None, typer.Option(min=0, max=1, help="ROC AUC.")] = None,
-    tags: options.Tags = "mtat",
+    max_mb: Annotated[
+        float | None, typer.Option(min=0, metavar="N", help="Allow N megabytes for the model's file.")
+    ] = None,
+    min_auc: Annotated[
+        float | None, typer.Option(min=0, max=1, metavar="N", help="Ask for a ROC AUC of at least N.")
+    ] = None,
+    vocabulary: options.Vocabulary = ALL,
     models: options.Models = None,
-    again: Annotated[bool, typer.Option("--again", help="Measure this machine again.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Measure the speed of the models on this machine again.")
+    ] = False,
 ) -> None:
-    """Print the best model within a budget on this machine, and on stderr why it is."""
+    """Print the name of the best model within a budget on this machine, and the reason on stderr."""
     from autotag.speed.choose import within
 
-    choice = within(select(models, tags), max_ms, max_mb, min_auc, again)
-    sys.stdout.write(f"{choice.entry.metadata.name}\n")
-    typer.echo(choice.reason, err=True)
+    files = select(models, vocabulary)
+    with run.tracking(f"rounds to time {len(files)} models") as progress:
+        choice = within(files, max_ms, max_mb, min_auc, again=again, progress=progress)
+    sys.stdout.write(f"{choice.model.name}\n")
+    run.end(choice.reason)

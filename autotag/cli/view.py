@@ -1,29 +1,46 @@
 """The commands that show what the networks see and hear."""
 
-import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+import math
+from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autotag.audio.folders import audio_files
-from autotag.batch import Asked, processes
+from autotag.batch import processes, tag_files
 from autotag.cli import options
-from autotag.cli.run import outcomes_of
+from autotag.cli.chosen import (
+    Files,
+    chosen_files,
+    chosen_model,
+    chosen_run,
+    given,
+    refuse,
+    resolution,
+    with_options,
+)
+from autotag.cli.run import Run
 from autotag.config import DEFAULT, Config
 from autotag.errors import AudioError
-from autotag.models.registry import select
-from autotag.result import Failure, Result
+from autotag.models.registry import ModelChoice, find, select
+from autotag.request import ALL, TagRequest
+from autotag.result import Result
 from autotag.system.cores import usable_cores
-from autotag.system.text import printable
+from autotag.views import TAGGRAM_TAGS
 
-Item = TypeVar("Item")
+if TYPE_CHECKING:
+    from autotag.tagger import Scores
 
 PICTURES = (".png", ".svg")
 NUMBERS = (".json", ".csv", ".npz")
 SOUNDS = (".flac", ".wav", ".mp3", ".ogg")
+
+
+def audio_file(path: Path) -> Path:
+    if path.is_dir():
+        raise typer.BadParameter(f"{path} is a folder. Name one audio file.")
+    return path
 
 
 def _out(*endings: str) -> Any:
@@ -32,205 +49,201 @@ def _out(*endings: str) -> Any:
         "-o",
         parser=options.output(*endings),
         metavar="FILE",
-        help="To write: " + ", ".join(endings) + ".",
+        help=f"Write to FILE ({', '.join(endings)}).",
+        rich_help_panel=options.OUTPUT,
     )
 
 
+Song = Annotated[
+    Path,
+    typer.Argument(
+        parser=options.local_path,
+        metavar="FILE",
+        readable=False,
+        callback=audio_file,
+        help="An audio file.",
+    ),
+]
+
+
+@with_options(model=partial(chosen_model, arch="musicnn"), run=chosen_run)
 def taggram(
     context: typer.Context,
-    song: Annotated[Path, typer.Argument(metavar="FILE", readable=False, help="An audio file.")],
+    song: Song,
     out: Annotated[Any, _out(*PICTURES, ".html", *NUMBERS)],
+    model: ModelChoice,
+    run: Run,
     step: Annotated[
         float | None,
         typer.Option(
-            metavar="S", help="Seconds from one segment to the next.", show_default="the length of a segment"
+            metavar="SECONDS",
+            help="Start a segment every SECONDS.",
+            show_default="where the last one ends",
         ),
     ] = None,
-    top: Annotated[int, typer.Option(min=0, help="How many tags are drawn; 0 for all.")] = 15,
+    top: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Draw at most N tags. 0 draws all.")
+    ] = TAGGRAM_TAGS,
+    vocabulary: options.Vocabulary = ALL,
     arch: options.Arch = "musicnn",
-    sr: options.Rate = "12k",
-    mels: options.Mels = DEFAULT.mels,
-    hop: options.Hop = None,
-    log: options.Log = DEFAULT.log,
-    tags: options.Tags = "mtat",
-    model: options.Model = None,
 ) -> None:
-    """Write the tags over time, as a picture, a page or numbers."""
+    """Write a file's tags over time as a picture, a page or numbers.
+
+    Without options for the model, the best one of the architecture is used.
+    """
     if out.suffix in PICTURES:
         from autotag.views.heatmap import draw  # fails before the work does
-    from autotag.audio.decode import Audio
+    from autotag.audio.encode import PLAYER_RATE
+    from autotag.audio.held import Held
     from autotag.system.files import replacing
     from autotag.tagger import Tagger
-    from autotag.views.page import COLUMNS, taggram_figure, write_page
-    from autotag.views.taggram import WRITERS, Taggram, envelope
+    from autotag.views.page import COLUMNS, player, taggram_figure, write_page
+    from autotag.views.taggram import WRITERS, envelope, of_vocabulary, preference
 
     if out.suffix in NUMBERS:
-        options.refuse(context, "numbers are of all tags", "top")
-    tagger = Tagger(options.chosen_model(context))
-    sr = tagger.metadata.config.sr
-    with _told():
+        refuse(context, f"{out} gets the numbers of all tags. Leave this out.", "top")
+    if not given(context, "sr", "mels", "hop", "log", "model"):
+        suited = [file for file in select(vocabulary=vocabulary) if file.metadata.config.arch == arch]
+        model = max(suited, key=preference).name if suited else model
+    tagger = Tagger(model)
+    with run.about_a_file(), replacing(out) as part:
         try:
-            heard = tagger.scores(song, step=step)
+            scores = of_vocabulary(tagger.scores(song, step=step), vocabulary)
         except AudioError:
             raise
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--step") from error
-        outline = None if out.suffix in NUMBERS else envelope(Audio(song, sr), sr, COLUMNS)
-    _warn(song, heard.warnings)
-    found = Taggram.of(song, heard, tagger.metadata)
-    with replacing(out) as part:
-        if outline is None:
-            WRITERS[out.suffix](found, part)
-        elif out.suffix in PICTURES:
-            draw(found.shown(top), outline, part, out.suffix)
+        run.warn(song, *scores.warnings, *_stripes(scores, arch))
+        if out.suffix in NUMBERS:
+            WRITERS[out.suffix](str(song), scores, part)
         else:
-            write_page(part, song.name, [taggram_figure([found.shown(top)], outline)])
+            with Held(song, PLAYER_RATE) as sound:
+                outline = envelope(sound, PLAYER_RATE, COLUMNS)
+                if out.suffix in PICTURES:
+                    draw(song.name, scores, outline, top, part, out.suffix)
+                else:
+                    body = [player(sound, PLAYER_RATE), taggram_figure([scores], outline, top)]
+                    write_page(part, song.name, body)
+    segments = f"{len(scores.scores)} segments of {scores.segment_seconds:.1f} s"
+    run.end(f"{segments} by {scores.model} -> {out}")
 
 
+def _stripes(scores: "Scores", arch: str) -> list[str]:
+    """A warning where there is nothing to see over time."""
+    from autotag.views.taggram import too_short
+
+    if not too_short(scores):
+        return []
+    short = f"{scores.duration:.1f} s is less than two segments of {scores.segment_seconds:.1f} s"
+    what = "Use --arch musicnn, whose segments are 3 s." if arch != "musicnn" else "Use a longer file."
+    return [f"{short}, so there is nothing to see over time. {what}"]
+
+
+@with_options(run=chosen_run)
 def sonify(
     context: typer.Context,
-    song: Annotated[Path, typer.Argument(metavar="FILE", readable=False, help="An audio file.")],
+    song: Song,
     out: Annotated[Any, _out(*SOUNDS, ".html")],
+    run: Run,
     mels: options.Mels = DEFAULT.mels,
     hop: options.Hop = None,
     sr: options.Rate = "12k",
-    all_: Annotated[bool, typer.Option("--all", help="All bands and hops, on a page.")] = False,
-    seconds: options.Seconds = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Write a page (.html) with the sounds of all bands and hops.")
+    ] = False,
+    excerpt: options.Excerpt = None,
 ) -> None:
-    """Write what the networks hear at a resolution: its mel-spectrogram, turned back into sound."""
+    """Write what the networks hear: a mel-spectrogram, turned back into sound."""
     if all_ != (out.suffix == ".html"):
-        raise typer.BadParameter("a page, .html, is what --all writes", param_hint="--out")
+        what = "--all writes a page. Name one (.html)." if all_ else f"{out} is a page. Add --all."
+        raise typer.BadParameter(what, param_hint="--out")
     if out.exists() and song.exists() and out.samefile(song):
-        raise typer.BadParameter(f"{str(out)!r}: the song itself: name another file", param_hint="--out")
+        raise typer.BadParameter(f"{out} is the file that is read. Name another file.", param_hint="--out")
     if all_:
-        options.refuse(context, "--all is all of them", "mels", "hop")
-    config = Config("vgg", sr, mels, options.chosen_hop("vgg", mels, hop))
-    from numpy import concatenate
+        refuse(context, "--all takes all bands and hops. Leave this out.", "mels", "hop")
+    config = resolution("vgg", sr, mels, hop)
+    from autotag.audio.held import Held
+    from autotag.system.files import replacing
 
+    with run.about_a_file(), Held(song, sr, excerpt) as sound:
+        run.warn(song, *sound.warnings)
+        with replacing(out) as part:
+            made = (
+                _sonify_all(song.name, sound, part, run) if all_ else _sonify(sound, config, part, out, run)
+            )
+    run.end(f"{made} -> {out}")
+
+
+def _sonify(sound: Any, config: Config, part: Path, out: Path, run: Run) -> str:
+    """Write one sound; what was made."""
     from autotag.audio.decode import Audio
     from autotag.audio.encode import write
-    from autotag.system.files import replacing
+    from autotag.views.sonify import PIECE, likeness, sonify
+
+    pieces = math.ceil(sound.seconds_read / PIECE - 0.01)
+    heard = sonify(sound, config.sr, config.mels, config.hop)
+    samples = write(part, run.progress(heard, pieces, f"pieces of {PIECE:.0f} s"), config.sr, out.suffix)
+    like = likeness(sound, Audio(part, config.sr), config.sr)
+    return f"{samples / config.sr:.3f} s, likeness to the song {like:.3f}"
+
+
+def _sonify_all(name: str, sound: Any, part: Path, run: Run) -> str:
+    """Write the page; what was made."""
+    from numpy import concatenate
+
     from autotag.views.page import write_page
-    from autotag.views.sonify import correlation, decibels
-    from autotag.views.sonify import sonify as inverted
-    from autotag.views.sonify_page import GRID, heard
+    from autotag.views.sonify_page import GRID, sonified
 
-    audio = Audio(song, sr, seconds)
-    with _told(), replacing(out) as part:
-        if all_:
-            signal = concatenate(list(audio))
-            write_page(part, song.name, heard(signal, sr, _track(GRID)))
-        else:
-            resolution = (sr, mels, config.hop)
-            samples = write(part, inverted(audio, *resolution), sr, out.suffix)
-            seen = (decibels(sound, *resolution) for sound in (audio, Audio(part, sr)))
-            facts = f"{samples / sr:.3f} s, correlation of the spectrograms {correlation(*seen):.3f}"
-            typer.echo(f"{printable(str(out))}: {facts}")
-    _warn(song, audio.warnings)
+    signal = concatenate(list(sound))
+    write_page(part, name, sonified(signal, sound.sr, run.progress(GRID, len(GRID), "resolutions")))
+    return f"{len(GRID)} sounds of {len(signal) / sound.sr:.1f} s"
 
 
+@with_options(files=chosen_files, run=chosen_run)
 def report(
-    songs: Annotated[
-        list[Path],
-        typer.Argument(metavar="FILE|DIR...", readable=False, help="Audio files, or folders of them."),
-    ],
     out: Annotated[Any, _out(".html")],
+    files: Files,
+    run: Run,
     models: options.Models = None,
-    tags: options.Tags = "mtat",
+    vocabulary: options.Vocabulary = ALL,
     top: options.Top = 5,
 ) -> None:
     """Write a page that plays songs and shows what every model says of them, and what that costs."""
     from autotag.system.files import replacing
     from autotag.views.page import write_page
-    from autotag.views.report import contents, problem, section
+    from autotag.views.report import report
 
-    entries = select(models, tags)
-    asked = Asked("", top, merge_synonyms=True)
-    files = list(audio_files(songs))
-    failed = 0
-
-    def sections() -> Iterator[str]:
-        nonlocal failed
-        if len(files) > 1:
-            yield contents(files)
-        for number, file in enumerate(_track(files), 1):
-            try:
-                yield section(number, file, entries, asked)
-            except AudioError as error:
-                failed += 1
-                typer.echo(f"error: {printable(str(error))}", err=True)
-                yield problem(number, file, str(error))
-
-    with replacing(out) as part:
-        write_page(part, songs[0].resolve().name if len(songs) == 1 else "autotag", sections())
-        if failed == len(files):
+    request = TagRequest(vocabulary=vocabulary, top=top)
+    chosen = select(models, vocabulary)
+    songs = files.found()
+    title = files.named[0].resolve().name if len(files.named) == 1 else "autotag"
+    with replacing(out) as part, run.tracking() as progress:
+        write_page(part, title, report(songs, files.named, chosen, request, progress))
+        if not run.counts["ok"]:  # a page of nothing
             raise typer.Exit(1)
-    if failed:
-        raise typer.Exit(1)
+    run.end(f"{run.counts['ok']} songs by {len(chosen)} models, {run.counts['failed']} failed -> {out}")
 
 
-def _track(items: Sequence[Item]) -> Iterable[Item]:
-    """The items, with a bar of progress on a terminal."""
-    from rich.console import Console
-    from rich.progress import track
-
-    return track(items, "", console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
-
-
+@with_options(files=chosen_files, model=chosen_model, run=chosen_run)
 def embed(
-    context: typer.Context,
-    songs: Annotated[
-        list[Path],
-        typer.Argument(metavar="FILE|DIR...", readable=False, help="Audio files, or folders of them."),
-    ],
     out: Annotated[Any, _out(".npy", ".parquet")],
+    files: Files,
+    model: ModelChoice,
+    run: Run,
     segments: Annotated[
-        bool, typer.Option("--segments", help="A row for each segment, instead of their mean.")
+        bool, typer.Option("--segments", help="Write a row for each segment, instead of their mean.")
     ] = False,
-    arch: options.Arch = DEFAULT.arch,
-    sr: options.Rate = "12k",
-    mels: options.Mels = DEFAULT.mels,
-    hop: options.Hop = None,
-    log: options.Log = DEFAULT.log,
-    tags: options.Tags = "mtat",
-    model: options.Model = None,
     jobs: options.Jobs = None,
 ) -> None:
-    """Write the network's embedding of each song to a file, with their names."""
+    """Write the network's embedding of each file, with their names."""
     from autotag.outputs.embeddings import write_embeddings
 
-    asked = Asked(options.chosen_model(context), embed="segments" if segments else True)
-    files = list(audio_files(songs))
-    failed = 0
-
-    def good(outcomes: Iterable[Result | Failure]) -> Iterator[Result]:
-        nonlocal failed
-        for outcome in outcomes:
-            if isinstance(outcome, Failure):
-                failed += 1
-                typer.echo(f"error: {printable(outcome.message)}", err=True)
-            else:
-                _warn(outcome.path, outcome.warnings)
-                yield outcome
-
-    with closing(outcomes_of(files, asked, processes(files, jobs or usable_cores()))) as outcomes:
-        rows = write_embeddings(out, good(outcomes), max(len(str(file)) for file in files))
-    if rows:
-        typer.echo(f"{rows} rows, {failed} failed -> {printable(str(out))}", err=True)
-    if failed:
-        raise typer.Exit(1)
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """An error about a file is a line and exit code 1."""
-    try:
-        yield
-    except AudioError as error:
-        typer.echo(f"error: {printable(str(error))}", err=True)
-        raise typer.Exit(1) from error
-
-
-def _warn(path: str | Path, warnings: Iterable[str]) -> None:
-    for warning in warnings:
-        typer.echo(f"warning: {printable(str(path))}: {warning}", err=True)
+    find(model)  # fails before the work does
+    request = TagRequest(embed="segments" if segments else "mean")
+    songs = files.found()
+    longest = max(len(str(song)) for song in songs)
+    count = processes(len(songs), jobs or usable_cores())
+    with closing(tag_files(songs, model, request, jobs=count)) as outcomes:
+        good = (found for found in run.outcomes(outcomes, len(songs)) if isinstance(found, Result))
+        rows = write_embeddings(out, good, longest)
+    run.end(f"{rows} rows, {run.counts['failed']} failed -> {out}" if rows else "")

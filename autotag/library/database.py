@@ -1,194 +1,223 @@
 """A library: what a model says of many files, in one SQLite database (`autotag.library.schema`)."""
 
 import os
-import sqlite3
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from autotag.errors import LibraryError, LibraryNotFound
+from autotag.errors import LibraryError, TagNotFound
 from autotag.library import schema
-from autotag.models.metadata import Metadata
+from autotag.library.choice import EVERY_TAG, corrected, names, tags_of
+from autotag.library.file import LibraryFile
+from autotag.library.opening import plainly
+from autotag.library.rows import as_floats, as_path, outcome_of, stored, values_of
+from autotag.library.sound import sound_of
+from autotag.library.terms import is_path
+from autotag.models.registry import ModelFile
 from autotag.outputs.sink import Stamp
-from autotag.outputs.stream import flat
-from autotag.result import Failure, Result
+from autotag.request import Selection
+from autotag.result import Outcome, Result, Tag
 from autotag.system import files
-from autotag.system.text import as_unicode
 
 ROWS = 256
 SECONDS = 1.0
 """Outcomes are written when there are so many, or when the last were written so long ago."""
 
+DROP_SCORES = "DELETE FROM scores WHERE track = ? AND tag IN (SELECT id FROM tags)"
 
-class Library:
+
+class Library(LibraryFile):
     """A database of what one model says of files. It is a context manager, and a sink of results.
 
-    The results must hold all tags and the embedding: `top=0`, no threshold, no merging, `embed=True`.
+    Any thread may use it.
 
     Args:
         path: the SQLite file.
-        metadata: of the model whose results are to be written; a file that is missing is made. Without
-            it the library must be there.
-        seconds: of each file that the results are of; None for all of it.
+        model: whose results are to be written; a file that is missing is made. Without it the library must
+            be there, and may be read-only.
+        excerpt: seconds from the middle of each file that the results are of; None for all of it.
+        force: take the model though the library is of another one, whose tracks are then to be tagged again.
 
     Raises (in every method):
         LibraryNotFound: it is not there.
-        LibraryError: it is no library of this version, or another model's, or cannot be read or written.
+        LibraryError: it is no library, or another model's, or cannot be read or written.
 
     Attributes:
-        model: name of the model whose scores it holds.
-        seconds: of each file that they are of; None for all of it.
-        ids: what stands for each tag in the table of scores, in the order of the model's.
-        thresholds: of each tag.
+        model: name of the model, and
+        sha256: of its file; empty where an older autotag did not note it.
+        excerpt: seconds from the middle of each file that results are of; None for all of it.
+        outputs: of the model.
+        tags: the id of each tag, by its name.
     """
 
-    def __init__(self, path: Path, metadata: Metadata | None = None, seconds: float | None = None) -> None:
-        self.path = path
-        self._pending: list[Result | Failure] = []
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        model: ModelFile | None = None,
+        excerpt: float | None = None,
+        *,
+        force: bool = False,
+    ) -> None:
+        self._pending: list[tuple[Outcome, bytes | None]] = []
         self._written = time.monotonic()
-        if metadata is None and not path.exists():
-            raise self._missing()
-        mode = "rw" if metadata is None else "rwc"
-        with self._plainly("opened"):
-            self._db = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode={mode}", timeout=30, isolation_level=None, uri=True
-            )
-            self._db.execute("PRAGMA cache_size = -65536")  # KiB: a find visits a page many times
-        try:
-            self._open(metadata, seconds)
-        except BaseException:
-            self._db.close()
-            raise
-
-    def _open(self, metadata: Metadata | None, seconds: float | None) -> None:
-        with self._plainly("read"):
-            names = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master")}
-        if not names:  # an empty file, or one whose making was interrupted
-            if metadata is None:
-                raise self._missing()
-            self._create(metadata, seconds)
-        elif "facts" not in names:
-            raise LibraryError(
-                f"{self.path}: a SQLite database, but not a library of autotag: name another file"
-            )
-        self._facts = dict(self.rows("SELECT fact, value FROM facts"))
-        if (version := self._facts.get("schema")) != schema.VERSION:
-            raise LibraryError(
-                f"{self.path}: a library of version {version}, where this autotag reads {schema.VERSION}: "
-                "update autotag, or scan into another file"
-            )
-        self.model: str = self._facts["model"]
-        self.seconds = float(self._facts["excerpt"]) if "excerpt" in self._facts else None
-        found = self.rows("SELECT id, tag, threshold FROM tags ORDER BY id")
-        self.ids: dict[str, int] = {tag: row for row, tag, _ in found}
-        self.thresholds: dict[str, float] = {tag: threshold for _, tag, threshold in found}
-        if metadata is not None:
-            self.check(metadata, seconds)
-            with self._plainly("written"):
-                self._db.execute("PRAGMA synchronous = NORMAL")  # safe with WAL, and spares a wait a batch
-
-    def _create(self, metadata: Metadata, seconds: float | None) -> None:
-        facts = {"schema": schema.VERSION, **_identity(metadata)}
-        if seconds is not None:
-            facts["excerpt"] = f"{seconds:g}"
-        with self._plainly("written"):
-            self._db.execute("PRAGMA journal_mode = WAL")  # readers need not wait, nor a kill -9 harm
-            with self._db:
-                self._db.execute("BEGIN IMMEDIATE")
-                if self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
-                    return  # another process was faster
-                for statement in schema.statements():
-                    self._db.execute(statement)
-                self._db.executemany("INSERT INTO facts VALUES (?, ?)", facts.items())
-                tags = zip(metadata.tags, metadata.thresholds, strict=True)
-                self._db.executemany("INSERT INTO tags (tag, threshold) VALUES (?, ?)", tags)
-
-    def _missing(self) -> LibraryNotFound:
-        return LibraryNotFound(f"{self.path}: there is no library: 'autotag scan FOLDER' makes one")
-
-    def check(self, metadata: Metadata, seconds: float | None) -> None:
-        """Refuse scores that do not compare with those it holds: of another model, or part of the files."""
-        if self.seconds != seconds:
-            heard = "all of each file" if self.seconds is None else f"{self.seconds:g} s of each file"
-            raise LibraryError(
-                f"{self.path}: a library of what {heard} sounds like: ask for the same --seconds, or name "
-                "another file"
-            )
-        theirs = {fact: self._facts.get(fact) for fact in _identity(metadata)}
-        if theirs != _identity(metadata) or tuple(self.ids) != metadata.tags:
-            ours, its = (
-                f"{facts['model']} ({facts['precision']}, commit {facts['commit']})"
-                for facts in (_identity(metadata), theirs)
-            )
-            raise LibraryError(
-                f"{self.path}: a library of {its}, whose scores do not compare with those of {ours}: "
-                "go on with its model, or name another file for a library of this one"
-            )
+        super().__init__(path, model, excerpt, force)
+        self._db.create_function("autotag_path", 2, lambda pattern, path: is_path(pattern, as_path(path)))
 
     def stamps(self) -> dict[str, Stamp]:
         """What is known of each file, by path."""
         self.flush()
-        found = self.rows("SELECT path, size, modified, model, ok FROM tracks")
-        return {
-            as_path(path): Stamp(size, modified, model, bool(ok)) for path, size, modified, model, ok in found
-        }
+        with plainly(self.path, "read"):
+            return {
+                as_path(path): Stamp(_whole(size), _whole(modified), model, sha256, bool(ok))
+                for path, size, modified, model, sha256, ok in self.query(
+                    "SELECT path, size, modified, model, sha256, ok FROM tracks"
+                )
+            }
 
-    def write(self, outcome: Result | Failure) -> None:
-        """Keep an outcome, in place of an earlier one of that path.
+    def outcomes(self, selection: Selection = EVERY_TAG) -> Iterator[Outcome]:
+        """The outcome of each file in the order they were added, with the tags that a selection chooses.
+
+        Raises:
+            VocabularyNotFound: the model has no output of that vocabulary.
+        """
+        self.flush()
+        said = self._corrections()
+        sql = "SELECT id, " + ", ".join(schema.columns()["tracks"][1:]) + " FROM tracks ORDER BY id"
+        for rows in self.batches(sql):
+            for track, *values in rows:
+                with plainly(self.path, "read"):
+                    row = dict(zip(schema.columns()["tracks"][1:], values, strict=True))
+                    tags: tuple[Tag, ...] = ()
+                    if row["ok"] and row["outputs"] is not None:
+                        scores = as_floats(row["outputs"])
+                        tags = tags_of(self.outputs, scores, said.get(track, {}), selection)
+                    elif row["ok"]:
+                        tags = selection.narrow(self._tags(track))
+                    outcome = outcome_of(row, tags)
+                yield outcome
+
+    def _tags(self, track: int) -> list[Tag]:
+        sql = "SELECT tags.tag, score FROM tags CROSS JOIN scores ON scores.tag = id AND track = ?"
+        return [Tag(tag, score) for tag, score in self.query(sql, track)]
+
+    def _corrections(self) -> dict[int, dict[str, bool]]:
+        found: dict[int, dict[str, bool]] = {}
+        for track, tag, has in self.query("SELECT track, tag, has FROM corrections"):
+            found.setdefault(track, {})[tag] = bool(has)
+        return found
+
+    def write(self, outcome: Outcome) -> None:
+        """Keep an outcome, in place of an earlier one of that path, whose corrections stay.
 
         What comes in within a second is written together, with the next outcome: a kill -9 loses that.
         """
-        self._pending.append(outcome)
-        if len(self._pending) >= ROWS or time.monotonic() - self._written >= SECONDS:
-            self.flush()
+        if outcome.path is None:
+            raise LibraryError(f"{self.path}: a sound without a path cannot be kept. Give it a name.")
+        if isinstance(outcome, Result) and outcome.scores is not None:
+            ours, its = (self.model, self.sha256), (outcome.model, outcome.sha256)
+            if ours != its:
+                raise LibraryError(
+                    f"{self.path}: a library of {self.model}, not {outcome.model}. Use its model."
+                )
+        with self._lock:
+            self._pending.append((outcome, sound_of(outcome)))
+            if len(self._pending) >= ROWS or time.monotonic() - self._written >= SECONDS:
+                self.flush()
+
+    def correct(self, path: str, tag: str, has: bool | None) -> None:
+        """Say whether a track has a tag; None leaves it to the scores again.
+
+        Raises:
+            TagNotFound: the library has no such tag.
+            LibraryError: it has no such track.
+        """
+        if tag not in self.tags:
+            raise TagNotFound(f"{self.path}: no tag {tag!r}. 'autotag stats' lists its tags.")
+        self.flush()
+        found = self.query("SELECT id, outputs FROM tracks WHERE ok AND path = ?", stored(path))
+        if not found:
+            raise LibraryError(f"{self.path}: no track {path!r}. Give its path as the library has it.")
+        ((track, outputs),) = found
+        with self._transaction():
+            if has is None:
+                self._db.execute("DELETE FROM corrections WHERE track = ? AND tag = ?", (track, tag))
+            else:
+                self._db.execute(
+                    "INSERT OR REPLACE INTO corrections VALUES (?, ?, ?)", (track, tag, bool(has))
+                )
+            scores = None if outputs is None else as_floats(outputs)
+            tags = [] if scores else self._tags(track)
+            self._db.execute(DROP_SCORES, (track,))
+            self._put_scores(track, scores, tags)
 
     def rearrange(self, moved: Iterable[tuple[str, str]], deleted: Iterable[str]) -> None:
         """Give tracks a new path, (old, new) each, and forget those that are gone: all of it or nothing."""
         self.flush()
         with self._transaction():
-            self._db.executemany("DELETE FROM tracks WHERE path = ?", ((_stored(path),) for path in deleted))
+            self._db.executemany("DELETE FROM tracks WHERE path = ?", ((stored(path),) for path in deleted))
             self._db.executemany(
                 "UPDATE tracks SET path = ? WHERE path = ?",
-                ((_stored(new), _stored(old)) for old, new in moved),
+                ((stored(new), stored(old)) for old, new in moved),
             )
+
+    def retime(self, known: Mapping[str, Stamp]) -> None:
+        """Note the size and time of files that sound as they did."""
+        with self._transaction():
+            self._db.executemany(
+                "UPDATE tracks SET size = ?, modified = ? WHERE path = ?",
+                ((stamp.size, stamp.modified, stored(path)) for path, stamp in known.items()),
+            )
+
+    def outdate(self, paths: Iterable[str]) -> None:
+        """Have tracks tagged again by the next scan, whatever happens to this one."""
+        with self._transaction():
+            self._db.executemany(
+                "UPDATE tracks SET sha256 = '' WHERE path = ?", ((stored(path),) for path in paths)
+            )
+
+    def sound(self, path: str) -> bytes | None:
+        """The hash of a file's own audio when it was tagged, see `autotag.library.sound`."""
+        found = self.query("SELECT sound FROM tracks WHERE path = ?", stored(path))
+        return next((bytes(sound) for (sound,) in found if isinstance(sound, bytes)), None)
 
     def embedding(self, path: str) -> bytes | None:
         """The compact embedding of a file, if the library has one."""
         sql = "SELECT embedding FROM embeddings JOIN tracks ON id = track WHERE path = ?"
-        return next((found for (found,) in self.rows(sql, _stored(path))), None)
+        return next((found for (found,) in self.query(sql, stored(path))), None)
 
-    def rows(self, sql: str, *values: Any) -> list[Any]:
-        """The rows that a query finds."""
-        with self._plainly("read"):
-            return self._db.execute(sql, values).fetchall()
-
-    def batches(self, sql: str) -> Iterator[list[Any]]:
-        """The same, some rows at a time: few enough to stay in the processor's cache."""
-        with self._plainly("read"):
-            cursor = self._db.execute(sql)
-            while rows := cursor.fetchmany(512):
-                yield rows
+    def query(self, sql: str, *values: Any) -> list[Any]:
+        """The rows that a query finds, with what was written until now."""
+        if self._pending:
+            self.flush()
+        return super().query(sql, *values)
 
     def flush(self) -> None:
         """Write what is pending into the file."""
-        try:
-            if self._pending:
+        with self._lock:
+            pending, self._pending = self._pending, []  # or closing would fail on it once more
+            if pending:
                 with self._transaction():
-                    for outcome in self._pending:
-                        self._replace(outcome)
-        except (LibraryError, OSError):
-            self._pending.clear()  # or closing would fail on it once more
-            raise
-        self._pending.clear()
-        self._written = time.monotonic()
+                    for outcome, sound in pending:
+                        self._replace(outcome, sound)
+            self._written = time.monotonic()
+
+    def prune(self) -> None:
+        """Forget the tags of an earlier model that no track has any more."""
+        current = set(names(self.outputs))
+        old = [row for tag, row in self.tags.items() if tag not in current]
+        if not old:
+            return
+        with self._transaction():
+            sql = "DELETE FROM tags WHERE id = ? AND NOT EXISTS (SELECT 1 FROM scores WHERE tag = tags.id)"
+            self._db.executemany(sql, ((row,) for row in old))
 
     def close(self) -> None:
         try:
             self.flush()
         finally:
-            self._db.close()
+            with self._lock:
+                self._db.close()
 
     def __enter__(self) -> Self:
         return self
@@ -196,41 +225,35 @@ class Library:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _replace(self, outcome: Result | Failure) -> None:
-        path = _stored(outcome.path)
-        row = flat(outcome.as_dict()) | {"path": path}
-        row.pop("tags", None)
-        if isinstance(outcome, Failure):
-            row["error_message"] = as_unicode(outcome.message)
+    def _replace(self, outcome: Outcome, sound: bytes | None) -> None:
+        row = values_of(outcome) | {"sound": sound}
+        columns = [name for name in schema.columns()["tracks"] if name != "id"]
+        values = [row.get(name) for name in columns]
+        known = self._db.execute("SELECT id FROM tracks WHERE path = ?", (row["path"],)).fetchone()
+        if known is None:
+            sql = f"INSERT INTO tracks ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+            track = self._db.execute(sql, values).lastrowid or 0
         else:
-            row["warnings"] = as_unicode("; ".join(outcome.warnings))
-        self._db.execute("DELETE FROM tracks WHERE path = ?", (path,))
-        marks = ", ".join("?" * len(row))
-        sql = f"INSERT INTO tracks ({', '.join(row)}) VALUES ({marks})"
-        track = self._db.execute(sql, tuple(row.values())).lastrowid
+            (track,) = known
+            sql = f"UPDATE tracks SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ?"
+            self._db.execute(sql, (*values, track))
+            self._db.execute(DROP_SCORES, (track,))
+            self._db.execute("DELETE FROM embeddings WHERE track = ?", (track,))
         if isinstance(outcome, Result):
-            scores = [(self.ids[tag], track, round(score, 4)) for tag, score in outcome.tags]
-            self._db.executemany("INSERT INTO scores VALUES (?, ?, ?)", scores)
+            scores = None if outcome.scores is None else outcome.scores.tolist()
+            self._put_scores(track, scores, outcome.tags)
             if outcome.embedding is not None:
                 from autotag.library.vectors import compact
 
-                self._db.execute("INSERT INTO embeddings VALUES (?, ?)", (track, compact(outcome.embedding)))
+                mean = outcome.embedding if outcome.embedding.ndim == 1 else outcome.embedding.mean(axis=0)
+                self._db.execute("INSERT INTO embeddings VALUES (?, ?)", (track, compact(mean)))
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._plainly("written"), self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            yield
-
-    @contextmanager
-    def _plainly(self, what: str) -> Iterator[None]:
-        """Errors of SQLite as ours."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-                raise OSError(f"{self.path}: {error}") from error
-            raise LibraryError(f"{self.path}: cannot be {what} as a library: {error}") from error
+    def _put_scores(self, track: int, scores: list[float] | None, tags: Iterable[Tag]) -> None:
+        """The tags of a track, by the scores of its outputs or else by its tags, and by its corrections."""
+        said = dict(self._db.execute("SELECT tag, has FROM corrections WHERE track = ?", (track,)).fetchall())
+        chosen = corrected(tags, said) if scores is None else tags_of(self.outputs, scores, said)
+        rows = [(self.tags[tag], track, score) for tag, score in chosen if tag in self.tags]
+        self._db.executemany("INSERT INTO scores VALUES (?, ?, ?)", rows)
 
 
 def default_path() -> Path:
@@ -238,18 +261,7 @@ def default_path() -> Path:
     return files.data() / "library.sqlite"
 
 
-def as_path(stored: str | bytes) -> str:
-    """A path as the table of tracks has it, as Python has it."""
-    return stored if isinstance(stored, str) else os.fsdecode(stored)
-
-
-def _stored(path: str) -> str | bytes:
-    try:
-        path.encode()
-    except UnicodeEncodeError:  # a name that is not UTF-8, which SQLite refuses as text
-        return os.fsencode(path)
-    return path
-
-
-def _identity(metadata: Metadata) -> dict[str, str]:
-    return {"model": metadata.name, "commit": metadata.commit, "precision": metadata.precision}
+def _whole(value: Any) -> int | None:
+    if value is None or isinstance(value, int):
+        return value
+    raise ValueError(f"{value!r:.60} is no number of bytes or nanoseconds")

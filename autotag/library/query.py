@@ -1,15 +1,23 @@
 """Ask a library: which tracks have these tags, which sound like this one, what is in it."""
 
-import heapq
-from collections.abc import Collection, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any
+from typing import Any, Literal
 
-from autotag.errors import TagNotFound
-from autotag.library.database import Library, as_path
-from autotag.library.schema import INDEXED
-from autotag.request import NAMES
+from autotag.errors import LibraryError
+from autotag.library.database import Library
+from autotag.library.opening import plainly
+from autotag.library.rows import as_path
+from autotag.library.sql import Search, search
+from autotag.library.tags import Vocabulary
+from autotag.library.terms import parse
+from autotag.request import LIKELY
+
+FAINT = 0.25
+"""The score down to which tracks are counted that a search leaves out."""
+
+Sort = Literal["score", "path", "duration", "newest", "random"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,130 +29,132 @@ class Found:
         duration: seconds.
         score: what the tracks are ranked by, at most 1, the best first.
         tags: the score of each tag that was asked for.
+        copies: paths of other files of the same recording, which `similar` leaves out.
     """
 
     path: str
     duration: float
     score: float
     tags: tuple[tuple[str, float], ...] = ()
+    copies: tuple[str, ...] = ()
 
 
 def find(
     library: Library,
-    wanted: Sequence[str],
-    unwanted: Sequence[str] = (),
-    minimum: float | None = None,
-    limit: int = 50,
+    wanted: Sequence[str] | str,
+    unwanted: Sequence[str] | str = (),
+    minimum: float = LIKELY,
+    limit: int | None = 50,
+    *,
+    sort: Sort = "score",
 ) -> list[Found]:
     """The tracks that have all of the wanted tags and none of the unwanted ones.
 
-    A track has a tag if its score is at least `minimum`, by default the tag's own threshold. Tags of one
-    meaning are one tag, with the highest score of those that count.
+    A track has a tag if its score is at least `minimum`. Scores are those of `Selection.choose`: tags of one
+    meaning are one, a tag has at least the score of those that imply it, and one that is excluded is none. A
+    track of which a tag is not wanted has none either that implies it.
 
     Tracks are ranked by the geometric mean of the wanted tags' scores: all of them must be high, and a tag
     whose scores are low in every track weighs no less than another. Without a wanted tag, by path.
 
+    Args:
+        wanted, unwanted: tags, or other terms of `autotag.library.terms`.
+        minimum: a score from 0 to 1.
+        limit: how many tracks at most; None or 0 for all.
+        sort: what comes first: the highest `"score"`, `"path"`, `"duration"` (the longest), the `"newest"`
+            file, or any (`"random"`).
+
     Raises:
-        TagNotFound: naming the nearest tags.
-        LibraryError: the library cannot be read.
+        TagNotFound: naming the nearest tags, or the vocabulary that has it.
+        LibraryError: a term or number is none, or the library cannot be read.
     """
-
-    def having(tag: str) -> str:
-        """A query for track and score of the tracks that have a tag, or another one of its meaning."""
-        queries = []
-        for name in synonyms(library, tag):
-            least = library.thresholds[name] if minimum is None else minimum
-            # An index of some rows may be used only where the query says that it asks for no others.
-            index, likely = ("INDEXED BY likely", f"AND score >= {INDEXED}") if least >= INDEXED else ("", "")
-            queries.append(
-                f"SELECT track, score FROM scores {index}"
-                f" WHERE tag = {library.ids[name]} AND score >= {least!r} {likely}"
-            )
-        return " UNION ALL ".join(queries)
-
-    without = [f"NOT IN (SELECT track FROM ({having(tag)}))" for tag in unwanted]
-    if wanted:
-        each = [
-            f"(SELECT track, max(score) AS score FROM ({having(tag)}) GROUP BY track) AS t{n}"
-            for n, tag in enumerate(wanted)
-        ]
-        scores = [f"t{n}.score" for n in range(len(wanted))]
-        sql = f"""
-            SELECT path, duration, best.* FROM (
-                SELECT {" * ".join(scores)} AS product, t0.track, {", ".join(scores)}
-                FROM {each[0]} {" ".join(f"CROSS JOIN {other} USING (track)" for other in each[1:])}
-                WHERE {" AND ".join(["1", *(f"t0.track {condition}" for condition in without)])}
-                ORDER BY product DESC, t0.track LIMIT ?
-            ) AS best JOIN tracks ON tracks.id = best.track ORDER BY product DESC, best.track
-        """
-    else:
-        conditions = " AND ".join(["ok", *(f"id {condition}" for condition in without)])
-        sql = f"SELECT path, duration, 1.0, id FROM tracks WHERE {conditions} ORDER BY path LIMIT ?"
-    return [
-        Found(
-            as_path(path), duration, product ** (1 / max(1, len(each))), tuple(zip(wanted, each, strict=True))
-        )
-        for path, duration, product, _, *each in library.rows(sql, limit)
-    ]
+    asked = query(library, wanted, unwanted, minimum)
+    return rows_of(library, asked, limit, sort)
 
 
-def similar(library: Library, embedding: bytes, limit: int = 20, but: Collection[str] = ()) -> list[Found]:
-    """The tracks whose embeddings have the highest cosine with a compact one, without the paths `but`."""
-    import numpy as np
+def query(
+    library: Library,
+    wanted: Sequence[str] | str,
+    unwanted: Sequence[str] | str = (),
+    minimum: float = LIKELY,
+    unwanted_minimum: float | None = None,
+) -> Search:
+    """The search that `find` makes; see there.
 
-    from autotag.library.vectors import cosines
-
-    ids: list[int] = []
-    parts = [np.zeros(0, np.float32)]
-    for rows in library.batches("SELECT track, embedding FROM embeddings"):
-        ids += (track for track, _ in rows)
-        parts.append(cosines(b"".join(vector for _, vector in rows), embedding))
-    cosine = np.concatenate(parts)
-    nearest = heapq.nsmallest(limit + len(but), zip((-cosine).tolist(), ids, strict=True))
-    found: list[Found] = []
-    for distance, track in nearest:
-        for path, duration in library.rows("SELECT path, duration FROM tracks WHERE id = ?", track):
-            found.append(Found(as_path(path), duration, -distance))
-    return [track for track in found if track.path not in but][:limit]
+    Args:
+        unwanted_minimum: the score from which on a track has an unwanted tag; by default `minimum`.
+    """
+    vocabulary = Vocabulary(library)
+    has, has_not = (
+        [parse(text, vocabulary.knows) for text in ([texts] if isinstance(texts, str) else texts)]
+        for texts in (wanted, unwanted)
+    )
+    least = _score(minimum)
+    return search(
+        vocabulary, has, has_not, least, least if unwanted_minimum is None else _score(unwanted_minimum)
+    )
 
 
-def stats(library: Library) -> dict[str, Any]:
+def rows_of(library: Library, asked: Search, limit: int | None = 50, sort: Sort = "score") -> list[Found]:
+    """The tracks that a search finds."""
+    part = asked.select(sort, (_number(limit) if limit is not None else 0) or -1)
+    found = []
+    with plainly(library.path, "read"):
+        for path, duration, product, *each in library.query(part.sql, *part.values):
+            tags = tuple(zip(asked.names, map(float, each), strict=True))
+            score = float(product) ** (1 / max(1, len(each)))
+            found.append(Found(as_path(path), float(duration or 0), score, tags))
+    return found
+
+
+def count(library: Library, asked: Search) -> int:
+    """How many tracks a search finds."""
+    part = asked.count()
+    ((number,),) = library.query(part.sql, *part.values)
+    return int(number)
+
+
+def stats(library: Library, minimum: float = LIKELY) -> dict[str, Any]:
     """What is in a library, as plain values.
 
-    `tracks` that have tags and their `hours`, `failures` by kind, and for each of the `tags` its `threshold`,
-    how many `tracks` are above it, and the `mean` score; the most frequent tag first.
+    `tracks` that have tags and their `hours`, `failures` by kind, how many tracks are of an earlier model
+    (`outdated`), and for each of the `tags` how many `tracks` have it, as `find` counts them, and the `mean`
+    score; the most frequent tag first.
     """
-    ((tracks, seconds),) = library.rows("SELECT count(*), total(duration) FROM tracks WHERE ok")
-    failures = library.rows(
+    ((tracks, seconds, outdated),) = library.query(
+        "SELECT count(*), total(duration), total(coalesce(sha256, '') <> ?) FROM tracks WHERE ok",
+        library.sha256,
+    )
+    failures = library.query(
         "SELECT error_kind, count(*) FROM tracks WHERE NOT ok GROUP BY error_kind ORDER BY 2 DESC, 1"
     )
-    tags = library.rows(
-        "SELECT tags.tag, threshold, total(score >= threshold), avg(score)"
-        " FROM tags LEFT JOIN scores ON scores.tag = tags.id GROUP BY id ORDER BY 3 DESC, 4 DESC, id"
-    )
+    tags = []
+    for tag in library.tags:
+        number = count(library, query(library, [tag], (), minimum))
+        ((total,),) = library.query("SELECT total(score) FROM scores WHERE tag = ?", library.tags[tag])
+        tags.append({"tag": tag, "tracks": number, "mean": total / max(1, tracks)})
     return {
         "model": library.model,
         "tracks": tracks,
+        "outdated": int(outdated),
         "hours": seconds / 3600,
-        "failures": dict(failures),
-        "tags": [
-            {"tag": tag, "threshold": threshold, "tracks": int(above), "mean": mean or 0.0}
-            for tag, threshold, above, mean in tags
-        ],
+        "failures": {str(kind): number for kind, number in failures},
+        "minimum": float(minimum),
+        "tags": sorted(tags, key=lambda tag: (-tag["tracks"], -tag["mean"], tag["tag"])),
     }
 
 
-def synonyms(library: Library, tag: str) -> list[str]:
-    """The tags of a library that mean what a tag means, which may be written in any case."""
-    known = {name.casefold(): name for name in (*NAMES, *library.thresholds)}
-    name = known.get(tag.casefold(), tag)
-    meant = [other for other in library.thresholds if NAMES.get(other, other) == NAMES.get(name, name)]
-    if not meant:
-        spoken = {name.casefold(): name for name in library.thresholds}
-        near = [spoken[name] for name in get_close_matches(tag.casefold(), spoken, 3)]
-        raise TagNotFound(
-            f"{library.model} has no tag {tag!r}: "
-            + (f"did you mean {' or '.join(map(repr, near))}? " if near else "")
-            + "'autotag stats' lists its tags"
-        )
-    return meant
+def _score(value: float) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(value, str | bool) or not 0 <= number <= 1:
+        raise LibraryError(f"minimum is {value!r}. Use a score from 0 to 1.")
+    return number
+
+
+def _number(value: int) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < 0:
+        raise LibraryError(f"limit is {value!r}. Use a number of tracks, or 0 for all.")
+    return value.__index__()

@@ -1,52 +1,69 @@
-"""The tables of a library, as README.md describes them."""
+"""The tables of a library, as docs/library.md describes them."""
 
 import sqlite3
 from collections.abc import Iterator
+from functools import cache
 
-VERSION = "1"
-"""Of the schema that this code reads and writes."""
+VERSION = "2"
+"""Of the schema that this code reads and writes; `autotag.library.migrate` brings version 1 to it."""
 
 INDEXED = 0.05
 """Most scores are lower than this, and few people look for those: finding them takes a little longer."""
 
 SCHEMA = f"""
-CREATE TABLE facts (             -- about the library: 'schema' is its version; 'model', 'commit' and
-    fact TEXT PRIMARY KEY,       -- 'precision' say which model all of its scores are of; 'excerpt', if it is
-    value TEXT NOT NULL          -- there, how many seconds in the middle of each file
+CREATE TABLE facts (             -- about the library: 'schema' is its version; 'model', 'sha256', 'commit'
+    fact TEXT PRIMARY KEY,       -- and 'precision' say which model tags it; 'excerpt', if it is there, how
+    value TEXT NOT NULL          -- many seconds from the middle; 'meanings' which table made 'scores'
 ) WITHOUT ROWID;
 
-CREATE TABLE tags (              -- the model's vocabulary
+CREATE TABLE outputs (           -- of the model, in its order
     id INTEGER PRIMARY KEY,
-    tag TEXT NOT NULL UNIQUE,
-    threshold REAL NOT NULL      -- the score from which on a track counts as having the tag
+    vocabulary TEXT NOT NULL,
+    tag TEXT NOT NULL,
+    UNIQUE (vocabulary, tag)
 );
 
 CREATE TABLE tracks (            -- one row a file, good or bad
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY,      -- the same for as long as the file is known
     path TEXT NOT NULL UNIQUE,   -- a BLOB of its bytes where they are not UTF-8
     size INTEGER,                -- bytes
     modified INTEGER,            -- nanoseconds since 1970
+    sound BLOB,                  -- hash of the audio's own bytes, which an edit of its file tags leaves alone
     ok INTEGER NOT NULL,         -- 1, or 0 for a file that cannot be tagged: see error_kind
     model TEXT,
+    sha256 TEXT,                 -- of the model's file; another one than in 'facts' means: to be tagged again
     duration REAL,               -- seconds
-    excerpt REAL,                -- so many seconds in the middle were heard; NULL for all
+    excerpt REAL,                -- so many seconds from the middle were tagged; NULL for all
     segments INTEGER,            -- how many the scores are the mean of
     decode_ms REAL,
     mel_ms REAL,
     model_ms REAL,
-    warnings TEXT,               -- separated by '; '
+    warnings TEXT,               -- a JSON list
     error_kind TEXT,
-    error_message TEXT
+    error_message TEXT,
+    outputs BLOB                 -- score of each output, float32, little-endian, in the order of 'outputs'
 );
 
-CREATE TABLE scores (            -- of every tag of every track that is ok
-    tag INTEGER NOT NULL,        -- tags.id
+CREATE TABLE tags (              -- the meanings of the outputs, as they are shown
+    id INTEGER PRIMARY KEY,
+    tag TEXT NOT NULL UNIQUE
+);
+
+CREATE TABLE scores (            -- of the tags of every track that is ok: merged, implied, corrected; a tag
+    tag INTEGER NOT NULL,        -- that another one excludes has no row. tags.id
     track INTEGER NOT NULL,      -- tracks.id
     score REAL NOT NULL,         -- 0 to 1
-    PRIMARY KEY (tag, track)     -- in this order a new track adds to the end of 50 runs, of which a batch
+    PRIMARY KEY (tag, track)     -- in this order a new track adds to the end of some runs, of which a batch
 ) WITHOUT ROWID;                 -- of tracks shares the pages
 
 CREATE INDEX likely ON scores (tag, score, track) WHERE score >= {INDEXED};
+
+CREATE TABLE corrections (       -- by hand: they win over scores, and stay when a file is tagged again
+    track INTEGER NOT NULL,      -- tracks.id
+    tag TEXT NOT NULL,           -- its name in 'tags'
+    has INTEGER NOT NULL,        -- 1 if the track has the tag, 0 if not
+    PRIMARY KEY (track, tag)
+) WITHOUT ROWID;
 
 CREATE TABLE embeddings (        -- what 'autotag similar' compares
     track INTEGER PRIMARY KEY,   -- tracks.id
@@ -55,6 +72,7 @@ CREATE TABLE embeddings (        -- what 'autotag similar' compares
 
 CREATE TRIGGER forget AFTER DELETE ON tracks BEGIN
     DELETE FROM scores WHERE track = old.id AND tag IN (SELECT id FROM tags);
+    DELETE FROM corrections WHERE track = old.id;
     DELETE FROM embeddings WHERE track = old.id;
 END;
 
@@ -77,3 +95,24 @@ def statements() -> Iterator[str]:
         if sqlite3.complete_statement(statement):
             yield statement
             statement = ""
+
+
+@cache
+def columns() -> dict[str, list[str]]:
+    """The columns of each table, by its name."""
+    database = sqlite3.connect(":memory:")
+    try:
+        for statement in statements():
+            database.execute(statement)
+        return columns_of(database)
+    finally:
+        database.close()
+
+
+def columns_of(database: sqlite3.Connection) -> dict[str, list[str]]:
+    """The columns of each table of a database, by its name; a view is none."""
+    tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    return {
+        table: [name for (name,) in database.execute("SELECT name FROM pragma_table_info(?)", (table,))]
+        for table in tables
+    }

@@ -1,15 +1,13 @@
-"""The tags in a file as fields of several values, whether they are ID3, Vorbis comments or MPEG-4 atoms.
+"""The tags of a music file as the very bytes they are, and our fields among them.
 
-Fields go by the names of `AUTOTAG` and the rest below. mutagen reads and writes them; all that is not set
-here stays as it is.
+A container splits its file into items (ID3 frames, Vorbis comments, MP4 atoms) and the rest, and changes the
+file by patches: items of ours are added behind the others and taken away again, every other byte stays. No
+padding is used up, so that what is taken away leaves the file as it was.
 """
 
-import importlib.util
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, ClassVar, Protocol
-
-from autotag.errors import AudioError, ExtraMissing, TagsUnreadable, UnreadableAudio
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import BinaryIO, ClassVar, NamedTuple
 
 AUTOTAG = "AUTOTAG"
 """Tags and scores, `guitar=0.3151`."""
@@ -20,204 +18,141 @@ BEFORE = "AUTOTAG_BEFORE"
 GENRE = "GENRE"
 MOOD = "MOOD"
 
-FORMATS = "MP3, AIFF, WAV, FLAC, OGG, Opus or MPEG-4 audio"
-
 Values = tuple[str, ...]
 
+Removed = list[tuple[int, bytes]]
+"""Items that were taken away: where each stood among all items, and its bytes."""
 
-class Block(Protocol):
+MOST_ITEMS = 100_000
+"""Frames, comments or atoms in a file: more are no tags."""
+
+BLOCK = 1 << 20
+"""Bytes that are copied at a time."""
+
+
+class Damaged(ValueError):
+    """What stands in the file is not what its format allows; the message says what, without the path."""
+
+
+class Unwritable(Damaged):
+    """The file can be read, but tags would be lost in it, or it would be no such file any more."""
+
+
+class Patch(NamedTuple):
+    """New bytes in place of those from `start` to `end` of a file."""
+
+    start: int
+    end: int
+    data: bytes
+
+
+class TagContainer:
     """The tags of one file.
 
     Attributes:
-        existed: whether the file had any place for tags.
+        format: what items are bytes of, such as `"ID3v2.3"`.
+        made: what has to be made for tags, as the file has no place for them; empty if it has.
+        dropped: the place for tags that autotag once made and that is to go again; empty if none.
+        items: each frame, comment or atom as it stands in the file, in its order.
+        elsewhere: genre and mood in places that autotag does not write, such as an APEv2 tag.
     """
 
-    existed: bool
+    KEYS: ClassVar[dict[str, tuple[str, ...]]]
+    """The keys by which a field is known; a subclass writes the first that fits."""
+
+    def __init__(self, format: str, items: Iterable[bytes], made: str = "") -> None:  # noqa: A002
+        self.format = format
+        self.items = list(items)
+        self.made = made
+        self.dropped = ""
+        self.elsewhere: dict[str, Values] = {}
+
+    def key(self, item: bytes) -> str:
+        """The name of an item, in capitals; empty for one that has none."""
+        raise NotImplementedError
+
+    def values(self, item: bytes) -> Values:
+        """The text of an item; what cannot be decoded is replaced."""
+        raise NotImplementedError
+
+    def encode(self, field: str, values: Sequence[str]) -> list[bytes]:
+        """Values of a field as items."""
+        raise NotImplementedError
+
+    def is_item(self, data: bytes) -> bool:
+        """Whether bytes are exactly one item."""
+        raise NotImplementedError
+
+    def drop(self, made: str) -> None:
+        """Remove the place for tags that autotag once made, if nothing of others stands in it."""
+        raise NotImplementedError
+
+    def to_make(self) -> str:
+        """What these items need in the file that it had not before autotag wrote; empty for nothing."""
+        return self.made or self.dropped
+
+    def patches(self) -> list[Patch]:
+        """What to change in the file for it to hold these items, in the order of its bytes."""
+        raise NotImplementedError
+
+    def field(self, item: bytes) -> str | None:
+        """The field that an item is of; None if it is no business of autotag's."""
+        key = self.key(item)
+        return next((field for field, keys in self.KEYS.items() if key in keys), None)
 
     def get(self, field: str) -> Values:
-        """The values of a field, none if the file lacks it."""
+        """The values of a field; blank ones are none."""
+        found = (v for item in self.items if self.field(item) == field for v in self.values(item))
+        return tuple(dict.fromkeys(value for value in found if value.strip("\0 \t\r\n")))
 
-    def set(self, field: str, values: Sequence[str]) -> None:
-        """Give a field these values; none deletes it."""
+    def take(self, *fields: str) -> dict[str, Removed]:
+        """Take the items of fields away; their places are those among all items."""
+        removed: dict[str, Removed] = {field: [] for field in fields}
+        for index, item in enumerate(self.items):
+            if (field := self.field(item)) in removed:
+                removed[str(field)].append((index, item))
+        self.items = [item for item in self.items if self.field(item) not in fields]
+        return removed
 
-    def is_bare(self) -> bool:
-        """Whether nothing is left that was not added along with a new block."""
+    def put(self, field: str, values: Sequence[str]) -> None:
+        """Add values behind all other items."""
+        self.items += self.encode(field, values)
 
-    def save(self, path: Path) -> None:
-        """Write the tags into a copy of the file."""
+    def restore(self, removed: Removed) -> None:
+        """Put items back where they stood."""
+        for index, item in sorted(removed):
+            self.items.insert(index, item)
 
-    def drop(self, path: Path) -> None:
-        """Remove the whole block from a copy of the file."""
+    def others(self) -> list[bytes]:
+        """The items that are no business of autotag's."""
+        return [item for item in self.items if self.field(item) is None]
 
 
-def read(path: Path) -> Block:
-    """The tags of a file.
+def part(file: BinaryIO, start: int, length: int) -> bytes:
+    """Bytes of a file, all of them.
 
     Raises:
-        UnreadableAudio
-        TagsUnreadable: its format is not one that tags are written into, or it is damaged.
-        ExtraMissing: mutagen is not installed.
+        Damaged: the file ends before.
     """
-    if importlib.util.find_spec("mutagen") is None:
-        raise ExtraMissing("mutagen, which writes tags, is not installed: pip install 'autotag[write]'")
-    import mutagen
-    from mutagen.aiff import AIFF
-    from mutagen.flac import FLAC
-    from mutagen.mp3 import MP3
-    from mutagen.mp4 import MP4
-    from mutagen.oggflac import OggFLAC
-    from mutagen.oggopus import OggOpus
-    from mutagen.oggvorbis import OggVorbis
-    from mutagen.wave import WAVE
-
-    blocks: dict[Any, type[Block]] = {
-        **dict.fromkeys((MP3, AIFF, WAVE), Id3),
-        **dict.fromkeys((FLAC, OggVorbis, OggOpus, OggFLAC), Vorbis),
-        MP4: Mpeg4,
-    }
-    try:
-        file = mutagen.File(path, options=list(blocks))
-        if file is None:
-            raise TagsUnreadable(f"{path}: not {FORMATS}, whose tags autotag writes")
-        return blocks[type(file)](path, file)  # type: ignore[call-arg]
-    except AudioError:
-        raise
-    except Exception as error:  # of a damaged file mutagen's parsers raise what comes
-        if reason := of_the_system(error):
-            raise UnreadableAudio(f"{path}: cannot be read: {reason}") from error
-        raise TagsUnreadable(f"{path}: not {FORMATS}, or its tags are damaged: {error}") from error
+    file.seek(start)
+    data = file.read(max(0, length))
+    if len(data) != length:
+        raise Damaged("it breaks off")
+    return data
 
 
-def of_the_system(error: Exception) -> str:
-    """What the operating system said, if this is its error or one in which mutagen wraps it."""
-    return next((str(e.strerror) for e in (error, *error.args) if isinstance(e, OSError) and e.strerror), "")
+def patched(file: BinaryIO, patches: Iterable[Patch]) -> Iterator[bytes]:
+    """The bytes of a file with patches in their places."""
+    at = 0
+    for start, end, data in sorted(patches):
+        yield from _span(file, at, start)
+        yield data
+        at = end
+    yield from _span(file, at, os.fstat(file.fileno()).st_size)
 
 
-class Id3:
-    """ID3 in MP3, AIFF and WAV. Versions 2.3 and 2.4 stay what they are, 2.2 becomes 2.3, a new tag is 2.4.
-
-    Version 2.3 has no repeated values: there too they are written one after the other with a null between,
-    as many taggers read and write them, and a player that goes by its letter shows the first. Joined by "/",
-    mutagen's other way, they would be one value to most, and joined would also be those of other frames.
-    """
-
-    KEYS: ClassVar = {GENRE: "TCON", MOOD: "TMOO", AUTOTAG: "TXXX:AUTOTAG", BEFORE: "TXXX:AUTOTAG_BEFORE"}
-
-    def __init__(self, path: Path, file: Any) -> None:
-        from mutagen import id3
-        from mutagen.mp3 import MP3
-
-        # As they are in the file: not brought to version 2.4, not mixed with the ID3v1 at its end.
-        self._tags = type(file)(path, translate=False, load_v1=False).tags
-        self._kind = type(file)
-        self._old = _id3v1(path) if self._kind is MP3 else b""
-        self.existed = self._tags is not None
-        if self._tags is None:
-            file.tags = None
-            file.add_tags()
-            self._tags = file.tags
-            # What reads the new tag may no longer look at the old one, and must find the title here.
-            self._tags.update(id3.ParseID3v1(self._old) or {})
-        self._version = 4 if self._tags.version >= (2, 4) or not self.existed else 3
-        if self._tags.version < (2, 3) and self.existed and self._tags.unknown_frames:
-            raise TagsUnreadable(f"{path}: frames of ID3v2.2 that would be lost: convert its tags to ID3v2.4")
-
-    def get(self, field: str) -> Values:
-        frame = self._tags.get(self.KEYS[field])
-        return tuple(map(str, frame.text)) if frame else ()
-
-    def set(self, field: str, values: Sequence[str]) -> None:
-        from mutagen import id3
-
-        key = self.KEYS[field]
-        self._tags.pop(key, None)
-        if values:
-            name, _, description = key.partition(":")
-            details = {"desc": description} if description else {}
-            self._tags.add(getattr(id3, name)(encoding=3, text=list(values), **details))
-
-    def is_bare(self) -> bool:
-        from mutagen import id3
-
-        return bool(dict(self._tags) == (id3.ParseID3v1(self._old) or {}))
-
-    def save(self, path: Path) -> None:
-        self._tags.save(path, v2_version=self._version, v23_sep=None)
-        if self._old:  # which mutagen wrote anew from the other tag
-            with path.open("r+b") as file:
-                file.seek(-128, 2)
-                file.write(self._old)
-                file.truncate()
-
-    def drop(self, path: Path) -> None:
-        from mutagen.mp3 import MP3
-
-        self._tags.delete(path, **({"delete_v1": False} if self._kind is MP3 else {}))
-
-
-def _id3v1(path: Path) -> bytes:
-    """The ID3v1 at the end of a file, if any: 128 bytes, or up to 4 fewer if an old mutagen wrote it."""
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 131))
-        end = file.read()
-    found = end.find(b"TAG")
-    is_apev2 = end[max(0, found - 3) : found + 5] == b"APETAGEX"
-    return b"" if found < 0 or is_apev2 or not 124 <= len(end) - found <= 128 else end[found:]
-
-
-class _OfFile:
-    """A block that is a mapping, and that the file's own object saves."""
-
-    def __init__(self, path: Path, file: Any) -> None:
-        self._file = file
-        self.existed = file.tags is not None
-        if file.tags is None:
-            file.add_tags()
-
-    def is_bare(self) -> bool:
-        return not self._file.tags
-
-    def save(self, path: Path) -> None:
-        self._file.save(path)
-
-    def drop(self, path: Path) -> None:
-        self._file.delete(path)
-
-
-class Vorbis(_OfFile):
-    """Vorbis comments in FLAC, OGG and Opus."""
-
-    def get(self, field: str) -> Values:
-        return tuple(self._file.tags.get(field, ()))
-
-    def set(self, field: str, values: Sequence[str]) -> None:
-        if field in self._file.tags:
-            del self._file.tags[field]
-        if values:
-            self._file.tags[field] = list(values)
-
-
-class Mpeg4(_OfFile):
-    """Atoms as iTunes writes them."""
-
-    KEYS: ClassVar = {
-        GENRE: "\xa9gen",
-        MOOD: "----:com.apple.iTunes:MOOD",
-        AUTOTAG: "----:com.autotag:AUTOTAG",
-        BEFORE: "----:com.autotag:AUTOTAG_BEFORE",
-    }
-
-    def get(self, field: str) -> Values:
-        values = self._file.tags.get(self.KEYS[field], ())
-        return tuple(v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in values)
-
-    def set(self, field: str, values: Sequence[str]) -> None:
-        from mutagen.mp4 import AtomDataType, MP4FreeForm
-
-        key = self.KEYS[field]
-        freeform = key.startswith("----")
-        self._file.tags.pop(key, None)
-        if values:
-            self._file.tags[key] = [
-                MP4FreeForm(value.encode(), AtomDataType.UTF8) if freeform else value for value in values
-            ]
+def _span(file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
+    file.seek(start)
+    while start < end and (data := file.read(min(BLOCK, end - start))):
+        start += len(data)
+        yield data

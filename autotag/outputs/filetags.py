@@ -1,25 +1,23 @@
-"""Write tags into the music files themselves, so that they can be taken back."""
+"""Write tags into the music files themselves, so that they can be taken back to the last byte."""
 
-import json
 import os
-import shutil
-import stat
-import sys
-import tempfile
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 from autotag.audio.folders import check
-from autotag.errors import AudioError, RowsError, TagsUnreadable, TagsUnwritable
-from autotag.meaning import VALUES
-from autotag.outputs.containers import AUTOTAG, BEFORE, GENRE, MOOD, Block, Values, of_the_system, read
+from autotag.errors import AudioError, ExtraMissing, TagsUnreadable, TagsUnwritable
+from autotag.meaning import meaning_of
+from autotag.outputs.before import MOST, Before, FileState, Was, parse
+from autotag.outputs.containers import AUTOTAG, BEFORE, GENRE, MOOD, Damaged, TagContainer, Values
+from autotag.outputs.copies import check_writable, digest, put_copy, tidy, time_of_change
+from autotag.outputs.kinds import read_tags
+from autotag.request import LIKELY
 from autotag.result import Failure, Tag
 
-TEMPORARY = ".autotag-", ".tmp"
-"""Start and end of the name of a file that is being written: no music to a run over its folder."""
+FIELDS = AUTOTAG, GENRE, MOOD
+"""What autotag writes, besides what it needs to take that back."""
 
 
 class Change(NamedTuple):
@@ -36,186 +34,247 @@ class Written:
         path: the file as it was named.
         changes: of its fields; none if it was as asked already.
         kept: changes not made, because a person wrote the old values.
+        warnings: what a person should know, such as that a hard link is broken.
+        skipped: why nothing was written though something was to be; empty otherwise.
     """
 
     path: str
     changes: tuple[Change, ...]
     kept: tuple[Change, ...]
+    warnings: tuple[str, ...] = ()
+    skipped: str = ""
     ok: ClassVar[bool] = True
 
 
-def fields(tags: Iterable[Tag], genre: bool = False, mood: bool = False) -> dict[str, Values]:
+def fields(
+    tags: Iterable[Tag], genre: bool = False, mood: bool = False, minimum: float = LIKELY
+) -> dict[str, Values]:
     """The fields to write for some tags: `AUTOTAG`, and if asked for genre and mood, as far as tags are one.
 
-    >>> fields([Tag("rock", 0.61234), Tag("guitar", 0.5)], genre=True)
-    {'AUTOTAG': ('rock=0.6123', 'guitar=0.5000'), 'GENRE': ('Rock',)}
+    Args:
+        minimum: the score, 0 to 1, from which a tag counts as genre or mood.
+
+    >>> fields([Tag("rock", 0.61234), Tag("guitar", 0.5), Tag("folk", 0.2)], genre=True)
+    {'AUTOTAG': ('rock=0.6123', 'guitar=0.5000', 'folk=0.2000'), 'GENRE': ('Rock',)}
     """
     tags = list(tags)
     found = {AUTOTAG: tuple(f"{tag}={score:.4f}" for tag, score in tags)}
     for field, asked in ((GENRE, genre), (MOOD, mood)):
         if asked:
-            names = (VALUES[field].get(tag) for tag, _ in tags)
+            names = (_name(field, tag) for tag, score in tags if score >= minimum)
             found[field] = tuple(dict.fromkeys(name for name in names if name))
     return found
 
 
-def write(
-    path: str | Path, wanted: Mapping[str, Values], force: bool = False, dry_run: bool = False
+def _name(field: str, tag: str) -> str | None:
+    """What players call a tag that is a genre, or a mood."""
+    meaning = meaning_of(tag)
+    return meaning.genre if field == GENRE else meaning.mood
+
+
+def write_tags(
+    path: str | Path,
+    wanted: Mapping[str, Values],
+    force: bool = False,
+    dry_run: bool = False,
+    *,
+    keep_time: bool = False,
+    skip_links: bool = False,
 ) -> Written:
     """Write fields into a file in place of all that an earlier call wrote; with no fields, take that back.
 
-    What the fields held before is kept in the file. The file is replaced as a whole by a copy with the new
-    tags, so that it is the old or the new one whenever the machine stops; its audio, mode and time of
-    modification stay. A symbolic link stays one; other hard links keep the old file.
+    All else in the file stays, byte by byte, and what the fields held is kept in it: `undo_tags` gives the
+    very file back. A file where that is impossible is refused and left alone. The file is replaced as a whole
+    by a copy, so that it is the old or the new one whenever the machine stops. Its mode, group and owner
+    stay; where the owner cannot, a warning says so. A symbolic link stays one; other hard links keep the old
+    file, which is said.
 
     Args:
         wanted: values by field, as `fields` gives them.
         force: write also over a genre or mood that a person wrote.
         dry_run: write nothing.
+        keep_time: keep the time of modification; other programs may then miss the change.
+        skip_links: leave a file alone that has other hard links.
 
     Raises:
         AudioNotFound, UnreadableAudio, TagsUnreadable, TagsUnwritable
         ExtraMissing: mutagen is not installed.
+        ValueError: a field is none of `FIELDS`.
     """
+    if unknown := sorted(wanted.keys() - set(FIELDS)):
+        raise ValueError(f"field {unknown[0]!r} is none that autotag writes. Use {', '.join(FIELDS)}.")
     target = Path(os.path.realpath(path))
-    before = check(target)
-    block = read(target)
-    old = {field: block.get(field) for field in (AUTOTAG, GENRE, MOOD, BEFORE)}
-    existed = _take_back(block, path)
-    kept = _put(block, wanted, force, existed)
-    new = {field: block.get(field) for field in old}
-    if old != new:
-        _check_writable(target, before)
-        if not dry_run:
-            _replace(target, block, before, drop=not existed and block.is_bare())
-    changes = (Change(field, old[field], new[field]) for field in (AUTOTAG, GENRE, MOOD))
-    return Written(str(path), tuple(c for c in changes if c.old != c.new), kept)
+    if not dry_run:
+        tidy(target.parent)
+    status = check(target)
+    container = read_tags(target)
+    old = {field: container.get(field) for field in FIELDS}
+    state = FileState.at(status.st_size, status.st_mtime_ns)
+    earlier, own = _take_back(container, path, state)
+    try:
+        back = container.patches() if earlier else []
+        before, kept, warnings = _put(container, wanted, force)
+        if before == earlier and {field: container.get(field) for field in FIELDS} == old:
+            return Written(str(path), (), kept)
+        check_writable(target, status)
+        if before:
+            modified = time_of_change(status, keep_time, earlier is not None)
+            _sign(container, before, own or (state,), status.st_size, modified)
+        else:  # the very file of before, unless somebody else has changed it
+            modified = own[0].modified if own else time_of_change(status, keep_time, False)
+        changes = [Change(field, old[field], container.get(field)) for field in FIELDS]
+        patches = container.patches()
+    except Damaged as error:
+        raise TagsUnwritable(f"{path}: tags cannot be written: {error}") from error
+    if status.st_nlink > 1:
+        links = f"{status.st_nlink - 1} other hard link{'s' * (status.st_nlink > 2)}"
+        if skip_links:
+            return Written(str(path), (), kept, skipped=f"skipped: it has {links}")
+        warnings.append(
+            f"the tags are not in its {links}: this is a new file now. "
+            "Use --skip-links to leave such files alone."
+        )
+    if not dry_run:
+
+        def as_it_should_be(copy: Path) -> None:
+            _check(copy, target, container, digest(target, back) if before else None)
+
+        warnings += put_copy(target, patches, status, modified, as_it_should_be)
+    return Written(str(path), tuple(c for c in changes if c.old != c.new), kept, tuple(warnings))
+
+
+def undo_tags(
+    path: str | Path, dry_run: bool = False, *, keep_time: bool = False, skip_links: bool = False
+) -> Written:
+    """Take back what `write_tags` wrote: the very file of before, unless somebody has changed it since.
+
+    What a person has written since stays. Arguments and errors are those of `write_tags`.
+    """
+    return write_tags(path, {}, dry_run=dry_run, keep_time=keep_time, skip_links=skip_links)
 
 
 def attempt(
-    path: str | Path, wanted: Mapping[str, Values], force: bool = False, dry_run: bool = False
+    path: str | Path,
+    wanted: Mapping[str, Values],
+    force: bool = False,
+    dry_run: bool = False,
+    *,
+    keep_time: bool = False,
+    skip_links: bool = False,
 ) -> Written | Failure:
-    """The same, with an error about the file as a value."""
+    """`write_tags`, with an error about the file as a value."""
     try:
-        return write(path, wanted, force, dry_run)
+        return write_tags(path, wanted, force, dry_run, keep_time=keep_time, skip_links=skip_links)
     except AudioError as error:
-        return Failure(str(path), error.kind, str(error))
+        return Failure(str(path), type(error).__name__, str(error))
 
 
-def _take_back(block: Block, path: str | Path) -> bool:
-    """Undo what was written: whether there was a block before."""
-    if not block.get(BEFORE):
-        return block.existed
+def is_own_write(path: str | Path, size: int | None, modified: int) -> bool:
+    """Whether a file is that of an earlier size and time but for tags that autotag wrote since.
+
+    Args:
+        size: bytes the file had; None if that is not known.
+        modified: when it was modified, in nanoseconds since 1970.
+    """
     try:
-        before = json.loads(block.get(BEFORE)[0])
-        existed, was, wrote = bool(before["existed"]), before["was"], before["wrote"]
-        for field, values in was.items():
-            if field not in wrote or list(block.get(field)) == wrote[field]:  # else a person has edited it
-                block.set(field, values)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        target = Path(os.path.realpath(path))
+        status = target.stat()
+        container = read_tags(target)
+        text = container.get(BEFORE)
+        states = parse(text[0], container).states if len(text) == 1 else ()
+    except (OSError, AudioError, ExtraMissing, *_NOT_OURS):
+        return False
+    now = FileState.at(status.st_size, status.st_mtime_ns)
+    wanted = (FileState(state.size if size is None else size, modified) for state in states)
+    return bool(states) and states[-1].is_now(now) and any(map(FileState.is_now, states, wanted))
+
+
+_NOT_OURS = ValueError, TypeError, KeyError, AttributeError
+
+
+def _take_back(
+    container: TagContainer, path: str | Path, now: FileState
+) -> tuple[Before | None, tuple[FileState, ...]]:
+    """Undo what was written: what it replaced, and the file's states if it is as autotag left it."""
+    text = container.get(BEFORE)
+    if not text:
+        return None, ()
+    try:
+        if len(text) > 1:
+            raise ValueError("two of them")
+        before = parse(text[0], container)
+    except _NOT_OURS as error:
         raise TagsUnreadable(f"{path}: its field {BEFORE} is not what autotag wrote: delete it") from error
-    block.set(BEFORE, ())
-    return existed
+    container.take(BEFORE)
+    before.take_back(container)
+    untouched = bool(before.states) and before.states[-1].is_now(now)
+    return before, before.states if untouched else ()
 
 
-def _put(block: Block, wanted: Mapping[str, Values], force: bool, existed: bool) -> tuple[Change, ...]:
-    """Set the fields and remember what they held: those that a person's values kept from it."""
-    was: dict[str, Values] = {}
-    wrote: dict[str, Values] = {}
-    kept = []
+def _put(
+    container: TagContainer, wanted: Mapping[str, Values], force: bool
+) -> tuple[Before | None, tuple[Change, ...], list[str]]:
+    """Set the fields: what they held, those that a person's values kept from it, and what to say."""
+    new: dict[str, Values] = {}
+    kept, warnings = [], []
     for field, values in wanted.items():
-        old = block.get(field)
+        old, foreign = container.get(field), container.elsewhere.get(field, ())
         if not values or old == values:
             continue
-        if old and field != AUTOTAG and not force:
-            kept.append(Change(field, old, values))
+        if (old or foreign) and field != AUTOTAG and not force:
+            kept.append(Change(field, old or foreign, values))
             continue
-        was[field] = old
-        if field != AUTOTAG:
-            wrote[field] = values
-        block.set(field, values)
-    if was:
-        block.set(BEFORE, [json.dumps({"existed": existed, "was": was, "wrote": wrote})])
-    return tuple(kept)
+        if foreign:
+            warnings.append(f"its {field.lower()} in another kind of tag stays: {', '.join(foreign)[:80]}")
+        new[field] = values
+    if not new:
+        return None, tuple(kept), warnings
+    was_values = {field: container.get(field) for field in new}
+    removed = container.take(*new)
+    for field, values in new.items():
+        container.put(field, values)
+    before = Before(
+        container.format,
+        container.to_make(),
+        {field: Was(was_values[field], removed[field]) for field in new},
+        {field: values for field, values in new.items() if field != AUTOTAG},
+    )
+    return before, tuple(kept), warnings
 
 
-def _check_writable(target: Path, before: os.stat_result) -> None:
-    """Refuse a file that is read-only, though a rename would get round it, as would root."""
-    if not before.st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH) or not os.access(target, os.W_OK):
-        raise TagsUnwritable(f"{target}: tags cannot be written: the file is read-only")
+def _sign(
+    container: TagContainer, before: Before, known: tuple[FileState, ...], size: int, modified: int
+) -> None:
+    """Add what was before, with the size that the file will have, which depends on it."""
+    made, to_be = before.made, 0
+    while True:
+        container.take(BEFORE)
+        text = replace(before, made=made, states=(*known, FileState.at(to_be, modified))).text()
+        if len(text) > MOST:
+            raise Damaged("what it holds now is too long to be kept for --undo")
+        container.put(BEFORE, [text])
+        found = size + sum(len(patch.data) - (patch.end - patch.start) for patch in container.patches())
+        if (found, container.to_make()) == (to_be, made):
+            return
+        made, to_be = container.to_make(), found
 
 
-def _replace(target: Path, block: Block, before: os.stat_result, drop: bool) -> None:
-    """Put a copy with the block's tags, or without any, in the place of the file."""
-    name = ""
+def _check(copy: Path, target: Path, container: TagContainer, origin: bytes | None) -> None:
+    """Refuse a copy in which anything is lost, or that could not be taken back to the last byte."""
     try:
-        handle, name = tempfile.mkstemp(TEMPORARY[1], TEMPORARY[0], target.parent)
-        os.close(handle)
-        shutil.copyfile(target, name)
-        (block.drop if drop else block.save)(Path(name))
-        if not drop:
-            written = read(Path(name))
-            if any(written.get(field) != block.get(field) for field in (AUTOTAG, GENRE, MOOD, BEFORE)):
-                raise TagsUnwritable(f"{target}: tags would be lost in it: it is damaged: convert it")
-        if hasattr(os, "chown"):
-            with suppress(OSError):
-                os.chown(name, before.st_uid, before.st_gid)
-        with Path(name).open("r+b") as file:
-            os.fsync(file.fileno())
-        shutil.copystat(target, name)
-        now = target.stat()
-        if (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-            raise TagsUnwritable(f"{target}: was changed by another program just now: try again")
-        os.replace(name, target)  # noqa: PTH105 names need not be UTF-8
-    except TagsUnwritable:
-        raise
-    except Exception as error:  # mutagen raises more than its own
-        reason = of_the_system(error) or str(error)
-        raise TagsUnwritable(f"{target}: tags cannot be written: {reason}") from error
-    finally:
-        with suppress(OSError):
-            os.unlink(name)  # noqa: PTH108
-    if sys.platform != "win32":
-        with suppress(OSError):  # not every file system can
-            folder = os.open(target.parent, os.O_RDONLY)
-            os.fsync(folder)
-            os.close(folder)
-
-
-class Row(NamedTuple):
-    """What is needed of the `Result` of an earlier run."""
-
-    path: str
-    model: str
-    tags: tuple[Tag, ...] = ()
-    modified: int | None = None
-    warnings: tuple[str, ...] = ()
-
-
-def rows(path: Path) -> list[Row | Failure]:
-    """What `autotag --format jsonl` printed, the last line of each file.
-
-    Raises:
-        RowsError: the file cannot be read, or a line is none of these.
-    """
-    found: dict[str, Row | Failure] = {}
-    try:
-        lines = path.read_text("utf-8").split("\n")  # splitlines knows others, which a name may hold
-    except (OSError, UnicodeDecodeError) as error:
-        raise RowsError(f"{path}: cannot be read: {getattr(error, 'strerror', error)}") from error
-    for number, line in enumerate(lines, 1):
-        if not line:
-            continue
-        try:
-            row: dict[str, Any] = json.loads(line)
-            name = str(row["path"])
-            if row["ok"]:
-                tags = tuple(Tag(str(tag["tag"]), float(tag["score"])) for tag in row["tags"])
-                found[name] = Row(name, str(row["model"]), tags, row.get("modified"))
-            else:
-                found[name] = Failure(name, str(row["error"]["kind"]), str(row["error"]["message"]))
-        except (ValueError, TypeError, KeyError) as error:
-            raise RowsError(
-                f"{path}: line {number} is not a result of autotag --format jsonl: {line[:60]!r}"
-            ) from error
-    return list(found.values())
+        found = read_tags(copy)
+        good = found.items == container.items
+        if good and origin:
+            text = found.get(BEFORE)
+            before = parse(text[0], found)
+            found.take(BEFORE)
+            before.take_back(found)
+            good = digest(copy, found.patches()) == origin
+    except (AudioError, Damaged, *_NOT_OURS) as error:
+        raise TagsUnwritable(
+            f"{target}: tags cannot be written: they would be lost in it: {error}"
+        ) from error
+    if not good:
+        raise TagsUnwritable(
+            f"{target}: tags cannot be written: they could not be taken back to the last byte"
+        )

@@ -1,19 +1,15 @@
 """Results in a Parquet file, which cannot be added to: new ones wait in a journal beside it."""
 
-import json
-import re
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from autotag.errors import ExtraMissing, SinkError
-from autotag.outputs.rows import Jsonl, Rows
+from autotag.outputs.rows import Jsonl, Rows, read_rows
 from autotag.outputs.sink import Stamp
-from autotag.outputs.stream import flat
-from autotag.result import Failure, Result
+from autotag.result import FIELDS, Outcome, from_row, to_row
 from autotag.system.files import replacing
 from autotag.system.text import as_unicode
 
@@ -21,28 +17,22 @@ try:
     import pyarrow
     from pyarrow import parquet
 except ImportError as error:
-    raise ExtraMissing("Parquet needs a package more: pip install 'autotag[parquet]'") from error
+    raise ExtraMissing("Parquet needs the package pyarrow: pip install pyarrow") from error
 
-SCHEMA = pyarrow.schema(
-    {
-        "path": pyarrow.string(),
-        "size": pyarrow.int64(),
-        "modified": pyarrow.int64(),
-        "ok": pyarrow.bool_(),
-        "model": pyarrow.string(),
-        "duration": pyarrow.float64(),
-        "excerpt": pyarrow.float64(),
-        "segments": pyarrow.int64(),
-        "tags": pyarrow.list_(pyarrow.struct({"tag": pyarrow.string(), "score": pyarrow.float64()})),
-        "decode_ms": pyarrow.float64(),
-        "mel_ms": pyarrow.float64(),
-        "model_ms": pyarrow.float64(),
-        "warnings": pyarrow.list_(pyarrow.string()),
-        "error_kind": pyarrow.string(),
-        "error_message": pyarrow.string(),
-    }
-)
-"""The columns of the CSV, but that a tag and its score are together."""
+TYPES: dict[type, Any] = {
+    str: pyarrow.string(),
+    int: pyarrow.int64(),
+    float: pyarrow.float64(),
+    bool: pyarrow.bool_(),
+}
+
+LISTS = {
+    "tags": pyarrow.list_(pyarrow.struct({"tag": pyarrow.string(), "score": pyarrow.float64()})),
+    "warnings": pyarrow.list_(pyarrow.string()),
+}
+
+SCHEMA = pyarrow.schema([(name, LISTS.get(name) or TYPES[kind]) for name, kind in FIELDS.items()])
+"""The fields of a row."""
 
 AT_ONCE = 10000
 """Rows that are held in memory."""
@@ -59,42 +49,72 @@ class Parquet:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._stamps: dict[str, Stamp] = {}
-        for table in _read(path, ("path", *Stamp._fields)):
-            values = (table[column].to_pylist() for column in ("path", *Stamp._fields))
-            self._stamps |= {_unescaped(name): Stamp(*stamp) for name, *stamp in zip(*values, strict=True)}
-        self._journal_path = path.with_name(f"{path.name}.journal.jsonl")
+        self._stamps = {outcome.path or "": Stamp.of(outcome) for outcome in read_outcomes(path)}
+        self._journal_path = journal_of(path)
         self._journal = Rows(self._journal_path, Jsonl())
         self._stamps |= self._journal.stamps()
 
     def stamps(self) -> Mapping[str, Stamp]:
         return self._stamps
 
-    def write(self, outcome: Result | Failure) -> None:
+    def write(self, outcome: Outcome) -> None:
         self._journal.write(outcome)
+        self._stamps[outcome.path or ""] = Stamp.of(outcome)
 
     def close(self) -> None:
         self._journal.close()
         if self._journal.stamps() or not self._path.exists():
             with replacing(self._path) as part, parquet.ParquetWriter(part, SCHEMA) as file:
-                for table in self._tables():
-                    file.write_table(table)
+                kept = self._kept()
+                while rows := list(islice(kept, AT_ONCE)):
+                    file.write_table(pyarrow.Table.from_pylist(rows, SCHEMA))
         self._journal_path.unlink(missing_ok=True)
 
-    def _tables(self) -> Iterator[Any]:
-        """What is kept: of the old file what the journal does not replace, then the journal."""
+    def _kept(self) -> Iterator[dict[str, Any]]:
+        """The rows of the old file that the journal does not replace, then those of the journal."""
         replaced = self._journal.stamps()
-        for table in _read(self._path, SCHEMA.names):
-            keep = [_unescaped(path) not in replaced for path in table["path"].to_pylist()]
-            yield table.filter(pyarrow.array(keep, pyarrow.bool_()))
-        with self._journal_path.open(encoding="utf-8") as lines:
-            while some := [json.loads(line) for line in islice(lines, AT_ONCE)]:
-                yield _table(some)
+        for outcome in read_outcomes(self._path):
+            if outcome.path not in replaced:
+                yield to_row(outcome)
+        with self._journal_path.open("rb") as lines:
+            for outcome, _ in read_rows(self._journal_path, lines, Jsonl()):
+                yield to_row(outcome)
 
 
-def as_table(outcomes: Iterable[Result | Failure]) -> Any:
+def journal_of(path: Path) -> Path:
+    """Where the rows wait that are not in a Parquet file yet."""
+    return path.with_name(f"{path.name}.journal.jsonl")
+
+
+def read_outcomes(path: Path) -> Iterator[Outcome]:
+    """The outcomes in a Parquet file, without those of its journal; none if there is no file.
+
+    Raises:
+        SinkError: it is not one that `Parquet` wrote, or it is damaged.
+    """
+    if not path.exists():
+        return
+    number = 0
+    try:
+        with parquet.ParquetFile(path) as file:
+            if not file.schema_arrow.equals(SCHEMA):
+                raise SinkError(f"{path}: has other columns than a file of autotag. Name another file.")
+            for batch in file.iter_batches(AT_ONCE):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield from_row(row)
+    except ValueError as error:
+        raise SinkError(
+            f"{path}: row {number} is not a result ({error!s:.80}). Name another file."
+        ) from error
+    except (pyarrow.ArrowException, OSError) as error:
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SinkError(f"{path}: not a Parquet file, or damaged ({why:.80}). Name another file.") from error
+
+
+def as_table(outcomes: Iterable[Outcome]) -> Any:
     """A `pyarrow.Table` of `SCHEMA`, a row an outcome."""
-    return _table(outcome.as_dict() for outcome in outcomes)
+    return pyarrow.Table.from_pylist([to_row(outcome) for outcome in outcomes], SCHEMA)
 
 
 def write_embeddings(path: Path, tables: Iterable[Any]) -> int:
@@ -117,31 +137,3 @@ def _column(values: Any) -> Any:
     if values.ndim == 1:
         return pyarrow.array(values)
     return pyarrow.FixedSizeListArray.from_arrays(values.ravel(), values.shape[1])
-
-
-def _table(found: Iterable[dict[str, Any]]) -> Any:
-    return pyarrow.Table.from_pylist([_escaped(flat(values)) for values in found], SCHEMA)
-
-
-def _read(path: Path, columns: Sequence[str]) -> Iterator[Any]:
-    """Tables of some rows each; none if there is no file."""
-    if not path.exists():
-        return
-    try:
-        with parquet.ParquetFile(path) as file:
-            if not file.schema_arrow.equals(SCHEMA):
-                raise SinkError(f"{path}: has other columns than a file of autotag: name another file")
-            for batch in file.iter_batches(AT_ONCE, columns=list(columns)):
-                yield pyarrow.Table.from_batches([batch])
-    except pyarrow.ArrowInvalid as error:
-        raise SinkError(f"{path}: not a Parquet file, or damaged ({error}): name another file") from error
-
-
-def _escaped(row: dict[str, Any]) -> dict[str, Any]:
-    return row | {name: as_unicode(value) for name, value in row.items() if isinstance(value, str)}
-
-
-def _unescaped(path: str) -> str:
-    if sys.platform == "win32":  # where names are Unicode, and may hold a folder of the name udce9
-        return path
-    return re.sub(r"\\u(dc[89a-f][0-9a-f])", lambda found: chr(int(found[1], 16)), path)

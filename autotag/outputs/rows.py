@@ -7,48 +7,48 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from autotag.errors import SinkError
 from autotag.outputs.sink import Stamp
-from autotag.outputs.stream import COLUMNS, as_csv
-from autotag.result import Failure, Result
+from autotag.outputs.stream import COLUMNS, as_csv, from_csv
+from autotag.result import Outcome, from_dict, from_row
 from autotag.system.files import replacing
 from autotag.system.text import as_json
 
+DAMAGE = (ValueError, KeyError, TypeError, RecursionError, csv.Error)
+"""What reading a row raises that is none."""
 
-class Kind(Protocol):
+
+class Layout(Protocol):
     """How rows are written; a row ends with a line, and `START` is what a file of them begins with."""
 
     HEADER: bytes
     START: bytes
 
-    def row(self, outcome: Result | Failure) -> bytes: ...
+    def row(self, outcome: Outcome) -> bytes: ...
 
     def split(self, lines: Iterable[bytes]) -> Iterator[bytes]:
-        """Lines put together to rows; the last one may have broken off."""
+        """Lines put together to rows; the last one may have broken off, and then does not end a line."""
 
-    def read(self, row: bytes) -> tuple[str, Stamp]:
-        """Path and stamp of a row; a ValueError, KeyError or TypeError if it is none."""
+    def read(self, row: bytes) -> Outcome:
+        """The outcome of a row; one of `DAMAGE` if it is none."""
 
 
 class Jsonl:
     """A JSON object a line."""
 
     HEADER = b""
-    START = b'{"path": "'
+    START = b'{"path": '
 
-    def row(self, outcome: Result | Failure) -> bytes:
-        return as_json(outcome.as_dict()).encode() + b"\n"
+    def row(self, outcome: Outcome) -> bytes:
+        return as_json(outcome.to_dict()).encode() + b"\n"
 
     def split(self, lines: Iterable[bytes]) -> Iterator[bytes]:
         return iter(lines)
 
-    def read(self, row: bytes) -> tuple[str, Stamp]:
-        found = json.loads(row)
-        return str(found["path"]), Stamp(
-            found.get("size"), found.get("modified"), found.get("model"), bool(found["ok"])
-        )
+    def read(self, row: bytes) -> Outcome:
+        return from_dict(json.loads(row))
 
 
 class Csv:
@@ -56,24 +56,37 @@ class Csv:
 
     HEADER = START = (",".join(COLUMNS) + "\n").encode()
 
-    def row(self, outcome: Result | Failure) -> bytes:
-        return as_csv(outcome).encode("utf-8", "surrogateescape")
+    def row(self, outcome: Outcome) -> bytes:
+        return as_csv(outcome).encode()
 
     def split(self, lines: Iterable[bytes]) -> Iterator[bytes]:
-        row = b""
+        held: list[bytes] = []
+        quoted = False
         for line in lines:
-            row += line
-            if row.count(b'"') % 2 == 0:  # else the line ends within quotes
-                yield row
-                row = b""
-        if row:
-            yield row.removesuffix(b"\n")  # it broke off within quotes
+            odd = line.count(b'"') % 2 == 1
+            if quoted and not odd and self._is_row(line):
+                yield b"".join(held)  # a quote too many: what is open would swallow the rest of the file
+                held, quoted = [], False
+            held.append(line)
+            quoted ^= odd
+            if not quoted:
+                yield b"".join(held)
+                held = []
+        if held:
+            yield b"".join(held).removesuffix(b"\n")  # it broke off within quotes
 
-    def read(self, row: bytes) -> tuple[str, Stamp]:
-        (values,) = csv.reader([row.decode("utf-8", "surrogateescape")])
-        found = dict(zip(COLUMNS, values, strict=True))
-        size, modified = (int(found[name]) if found[name] else None for name in ("size", "modified"))
-        return found["path"], Stamp(size, modified, found["model"] or None, found["ok"] == "True")
+    def read(self, row: bytes) -> Outcome:
+        if row.count(b'"') % 2:
+            raise ValueError("a quote too many, or too few")
+        (cells,) = csv.reader([row.decode()], strict=True)
+        return from_row(from_csv(cells))
+
+    def _is_row(self, line: bytes) -> bool:
+        try:
+            self.read(line)
+        except DAMAGE:
+            return False
+        return True
 
 
 class Rows:
@@ -87,19 +100,19 @@ class Rows:
         SinkError: the file cannot be opened, or holds something else.
     """
 
-    def __init__(self, path: Path, kind: Kind) -> None:
-        self._path, self._kind = path, kind
+    def __init__(self, path: Path, layout: Layout) -> None:
+        self._path, self._layout = path, layout
         self._stamps: dict[str, Stamp] = {}
         self._replaced: Counter[str] = Counter()
         try:
             self._file = path.open("a+b", buffering=0)
         except OSError as error:
-            raise SinkError(f"{path}: cannot be opened: {error.strerror}: name another file") from error
+            raise SinkError(f"{path}: cannot be opened: {error.strerror}. Name another file.") from error
         try:
             end = self._read()
             self._file.truncate(end)
             if not end:
-                self._append(kind.HEADER)
+                self._append(layout.HEADER)
         except BaseException:
             self._file.close()
             raise
@@ -111,12 +124,9 @@ class Rows:
     def stamps(self) -> dict[str, Stamp]:
         return self._stamps
 
-    def write(self, outcome: Result | Failure) -> None:
-        self._append(self._kind.row(outcome))
-        if outcome.path in self._stamps:
-            self._replaced[outcome.path] += 1
-        model = outcome.model if isinstance(outcome, Result) else None
-        self._stamps[outcome.path] = Stamp(outcome.size, outcome.modified, model, outcome.ok)
+    def write(self, outcome: Outcome) -> None:
+        self._append(self._layout.row(outcome))
+        self._take_note(outcome)
 
     def close(self) -> None:
         if self._file.closed:
@@ -126,31 +136,22 @@ class Rows:
         if self._replaced:
             self._drop_replaced()
 
+    def _take_note(self, outcome: Outcome) -> None:
+        path = outcome.path or ""
+        if path in self._stamps:
+            self._replaced[path] += 1
+        self._stamps[path] = Stamp.of(outcome)
+
     def _read(self) -> int:
         """Take note of the rows that are there; the bytes of those that are whole."""
-        kind, path = self._kind, self._path
         self._file.seek(0)
         lines = io.BufferedReader(io.FileIO(self._file.fileno(), closefd=False))
-        start = lines.peek(len(kind.START))[: len(kind.START)]
-        if start != kind.START[: len(start)]:
-            raise SinkError(f"{path}: does not begin as a file of autotag does: name another file")
-        if len(start) < len(kind.START):  # it broke off at once
-            return 0
-        end = len(lines.read(len(kind.HEADER)))
-        for row in kind.split(lines):
-            if not row.endswith(b"\n"):
-                break
-            try:
-                name, stamp = kind.read(row)
-            except (ValueError, KeyError, TypeError, csv.Error) as error:
-                raise SinkError(
-                    f"{path}: what stands at byte {end} is no row of autotag's: mend it, or name another file"
-                ) from error
-            if name in self._stamps:
-                self._replaced[name] += 1
-            self._stamps[name] = stamp
-            end += len(row)
-        return end
+        end = len(self._layout.HEADER)
+        for outcome, size in read_rows(self._path, lines, self._layout):
+            self._take_note(outcome)
+            end += size
+        self._file.seek(0)
+        return 0 if len(self._file.read(len(self._layout.START))) < len(self._layout.START) else end
 
     def _append(self, row: bytes) -> None:
         """Write all of it, or nothing on a full disk."""
@@ -166,10 +167,37 @@ class Rows:
     def _drop_replaced(self) -> None:
         replaced = self._replaced.copy()
         with replacing(self._path) as part, self._path.open("rb") as old, part.open("wb") as new:
-            new.write(old.read(len(self._kind.HEADER)))
-            for row in self._kind.split(old):
-                name, _ = self._kind.read(row)
-                if not replaced[name]:
+            new.write(old.read(len(self._layout.HEADER)))
+            for row in self._layout.split(old):
+                path = self._layout.read(row).path or ""
+                if not replaced[path]:
                     new.write(row)
                 else:
-                    replaced[name] -= 1
+                    replaced[path] -= 1
+
+
+def read_rows(path: Path, lines: "io.BufferedReader[Any]", layout: Layout) -> Iterator[tuple[Outcome, int]]:
+    """The outcomes in a file, each with the bytes of its row; a last one that has broken off is left out.
+
+    Raises:
+        SinkError: the file does not begin as one of autotag, or a row of it is damaged; it stays as it is.
+    """
+    start = lines.peek(len(layout.START))[: len(layout.START)]
+    if start != layout.START[: len(start)]:
+        raise SinkError(f"{path}: does not begin as a file of autotag. Name another file.")
+    if len(start) < len(layout.START):  # it broke off at once
+        return
+    byte = len(lines.read(len(layout.HEADER)))
+    line = 1 + layout.HEADER.count(b"\n")
+    for row in layout.split(lines):
+        if not row.endswith(b"\n"):
+            return
+        try:
+            yield layout.read(row), len(row)
+        except DAMAGE as error:
+            raise SinkError(
+                f"{path}: line {line} (byte {byte}) is not a result ({error!s:.80}). Repair or delete the "
+                "line, or name another file."
+            ) from error
+        byte += len(row)
+        line += row.count(b"\n")

@@ -1,17 +1,16 @@
-"""Where results are kept, by the ending of the file: rows that a later run goes on with."""
+"""Files that results are kept in: rows that a later run goes on with, kept from other processes."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import Any, BinaryIO, NamedTuple, Protocol, Self
 
-from autotag.batch import Asked
 from autotag.errors import SinkError
-from autotag.models.metadata import Metadata
-from autotag.result import Failure, Result
-from autotag.system.files import size_and_time
+from autotag.models.registry import ModelFile
+from autotag.request import TagRequest
+from autotag.result import Outcome, Result
 from autotag.system.lock import locked
 
 ENDINGS = (".jsonl", ".csv", ".parquet", ".sqlite")
@@ -23,7 +22,13 @@ class Stamp(NamedTuple):
     size: int | None
     modified: int | None
     model: str | None
+    sha256: str | None
     ok: bool
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Self:
+        model, sha256 = (outcome.model, outcome.sha256) if isinstance(outcome, Result) else (None, None)
+        return cls(outcome.size, outcome.modified, model, sha256, outcome.ok)
 
 
 class Sink(Protocol):
@@ -32,62 +37,10 @@ class Sink(Protocol):
     def stamps(self) -> Mapping[str, Stamp]:
         """What is kept, by path."""
 
-    def write(self, outcome: Result | Failure) -> None:
+    def write(self, outcome: Outcome) -> None:
         """Keep an outcome; a crash may lose what came in within the last second."""
 
     def close(self) -> None: ...
-
-
-@contextmanager
-def open_sink(path: Path, metadata: Metadata, asked: Asked, force: bool = False) -> Iterator[Sink]:
-    """Open or make a file of results.
-
-    One that holds results of another choice of tags than `asked` is refused, unless all are made again.
-
-    Raises:
-        SinkError: the ending is none of `ENDINGS`, another process writes the file, it holds something else
-            or results of another choice.
-        ExtraMissing: the package is not installed that it takes.
-    """
-    if path.suffix not in ENDINGS:
-        raise SinkError(f"{path}: the ending of its name must be one of {', '.join(ENDINGS)}")
-    if path.exists() and not path.is_file():
-        raise SinkError(f"{path}: a folder, pipe or device: name a file")
-    with (
-        alone(path) as notes,
-        closing(_open(path.resolve(), path.suffix, metadata, asked)) as sink,
-        _one_choice(path, notes, metadata, asked, bool(sink.stamps()), force),
-    ):
-        yield sink
-
-
-def unfinished(
-    files: Iterable[Path], stamps: Mapping[str, Stamp], model: str, retry_failed: bool = False
-) -> tuple[list[Path], list[Stamp]]:
-    """Files that are to be tagged, and the stamps of the others: the same by size, time and model as then."""
-    todo, kept = [], []
-    for file in files:
-        stamp = stamps.get(str(file))
-        same = stamp and stamp[:2] == size_and_time(file) and stamp.model in (None, model)
-        if stamp and same and (stamp.ok or not retry_failed):
-            kept.append(stamp)
-        else:
-            todo.append(file)
-    return todo, kept
-
-
-def _open(path: Path, ending: str, metadata: Metadata, asked: Asked) -> Sink:
-    if ending == ".sqlite":
-        from autotag.library.database import Library
-
-        return Library(path, metadata, asked.seconds)
-    if ending == ".parquet":
-        from autotag.outputs.parquet import Parquet
-
-        return Parquet(path)
-    from autotag.outputs.rows import Csv, Jsonl, Rows
-
-    return Rows(path, Csv() if ending == ".csv" else Jsonl())
 
 
 @contextmanager
@@ -98,37 +51,95 @@ def alone(path: Path) -> Iterator[BinaryIO]:
             file = path.resolve()
             notes = stack.enter_context(locked(file.with_name(f".{file.name}.lock")))
         except BlockingIOError as error:
-            raise SinkError(f"{path}: another process writes it now: name another file, or wait") from error
+            raise SinkError(
+                f"{path}: another process is writing it. Wait for it, or name another file."
+            ) from error
         except OSError as error:
-            raise SinkError(f"{path}: cannot be written: {error.strerror}") from error
+            raise SinkError(f"{path}: cannot be written: {error.strerror}. Name another file.") from error
         yield notes
 
 
 @contextmanager
-def _one_choice(
-    path: Path, notes: BinaryIO, metadata: Metadata, asked: Asked, rows: bool, force: bool
+def one_choice(
+    path: Path,
+    notes: BinaryIO,
+    stamps: Mapping[str, Stamp],
+    model: ModelFile,
+    request: TagRequest,
+    force: bool,
 ) -> Iterator[None]:
-    """See to it that all tags in a file are by one model of a name and chosen as `asked` says; note how."""
-    chosen = asdict(asked) | {"model": [metadata.name, metadata.precision, metadata.commit]}
-    del chosen["embed"]
-    notes.seek(0)
-    noted = json.loads(notes.read() or "{}")
-    if noted and noted["model"][0] != metadata.name:
-        noted["model"] = chosen["model"]  # rows of another one are tagged again
-    differs = rows and noted not in ({}, chosen)
+    """See to it that all tags in a file are by one model and chosen by one request; note which.
+
+    Raises:
+        SinkError: those that are there are not, and are not all to be made again.
+    """
+    if not force:
+        _same_model(path, stamps, model)
+    chosen = _options(request)
+    noted = _read(notes)
+    differs = bool(stamps) and noted is not None and noted != chosen
     if differs and not force:
-        before = ", ".join(f"{name} {value}" for name, value in noted.items() if value != chosen[name])
+        before, now = _differences(noted or {}, chosen)
         raise SinkError(
-            f"{path}: its tags were chosen otherwise ({before}): ask for the same, use --force to choose all "
-            "anew, or name another file"
+            f"{path}: made with {before}, not {now}. Use {before}, add --force to tag all files again, or "
+            "name another file."
         )
     # Should this be interrupted, then there are tags of both choices.
-    _note(notes, dict.fromkeys(chosen, "changed in part") if differs else chosen)
+    _note(notes, dict.fromkeys(chosen, "both") if differs else chosen)
     yield
     _note(notes, chosen)
 
 
-def _note(notes: BinaryIO, chosen: dict[str, object]) -> None:
+def _same_model(path: Path, stamps: Mapping[str, Stamp], model: ModelFile) -> None:
+    other = next(
+        (s for s in stamps.values() if s.ok and (s.model, s.sha256) != (model.name, model.sha256)), None
+    )
+    if other is None:
+        return
+    if other.model == model.name:
+        raise SinkError(
+            f"{path}: made with another version of {model.name}, whose scores differ. Add --force to tag all "
+            "files again, or name another file."
+        )
+    raise SinkError(
+        f"{path}: made with {other.model}, not {model.name}. Use --model {other.model}, add --force to tag "
+        "all files again, or name another file."
+    )
+
+
+def _options(request: TagRequest) -> dict[str, Any]:
+    """How tags are chosen, by option."""
+    chosen = asdict(request) | {"merge": bool(request.merge)}
+    del chosen["embed"]
+    return chosen
+
+
+def _differences(noted: dict[str, Any], chosen: dict[str, Any]) -> tuple[str, str]:
+    """The options that differ, as they were and as they are, spelled as on the command line."""
+    differing = [name for name in chosen if noted.get(name) != chosen[name]]
+
+    def spelled(values: dict[str, Any]) -> str:
+        return " ".join(
+            f"--{'' if values.get(name) else 'no-'}merge"
+            if name == "merge"
+            else f"--{name} {values.get(name)}"
+            for name in differing
+        )
+
+    return spelled(noted), spelled(chosen)
+
+
+def _read(notes: BinaryIO) -> dict[str, Any] | None:
+    """What was noted; None where it is torn, foreign or not there."""
+    try:
+        notes.seek(0)
+        found = json.loads(notes.read(1 << 16))
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and set(found) == set(_options(TagRequest())) else None
+
+
+def _note(notes: BinaryIO, chosen: dict[str, Any]) -> None:
     notes.truncate(0)
     notes.write(json.dumps(chosen).encode())
     notes.flush()

@@ -2,21 +2,24 @@
 
 import csv
 import io
+import os
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Any, TextIO
 
-from autotag.result import Failure, Result
+from autotag.request import LIKELY
+from autotag.result import FIELDS, Failure, Outcome, path_bytes, to_row
 from autotag.system.text import as_json, printable
 
-Results = Iterable[Result | Failure]
+Results = Iterable[Outcome]
 
-COLUMNS = (
-    *("path", "size", "modified", "ok", "model", "duration", "excerpt", "segments", "tags", "scores"),
-    *("decode_ms", "mel_ms", "model_ms", "warnings", "error_kind", "error_message"),
-)
-"""Columns of the CSV; tags, scores and warnings are separated by "; "."""
+COLUMNS = tuple(name for field in FIELDS for name in ((field, "scores") if field == "tags" else (field,)))
+"""Columns of the CSV: the fields of a row, and the scores of its tags; several are separated by "; "."""
 
+BAR = 30
+"""Characters of the bar of a score of 1."""
+
+EIGHTHS = " ▏▎▍▌▋▊▉"
 
 WIDE = 200
 """Columns of a table with many figures, which no terminal should fold."""
@@ -25,7 +28,7 @@ WIDE = 200
 def write_jsonl(results: Results, stream: TextIO) -> None:
     """One JSON object a line."""
     for result in results:
-        stream.write(as_json(result.as_dict()) + "\n")
+        stream.write(as_json(result.to_dict()) + "\n")
         stream.flush()
 
 
@@ -33,7 +36,7 @@ def write_json(results: Results, stream: TextIO) -> None:
     """One JSON array, an object a file."""
     separator = "["
     for result in results:
-        stream.write(f"{separator}\n{as_json(result.as_dict(), indent=2)}")
+        stream.write(f"{separator}\n{as_json(result.to_dict(), indent=2)}")
         stream.flush()
         separator = ","
     stream.write("[]\n" if separator == "[" else "\n]\n")
@@ -47,27 +50,44 @@ def write_csv(results: Results, stream: TextIO) -> None:
         stream.flush()
 
 
-def write_table(results: Results, stream: TextIO) -> None:
-    """For people: a heading and a bar chart a file. Failures are left to stderr."""
-    from rich.bar import Bar
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def write_lines(results: Results, stream: TextIO) -> None:
+    """For people with many files: a line a file, its name and tags. Failures are left to stderr."""
+    for result in results:
+        if not isinstance(result, Failure):
+            tags = ", ".join(f"{tag} {score:.2f}" for tag, score in result.tags) or "no tag"
+            stream.write(f"{printable(result.path or '')}: {tags}\n")
+            stream.flush()
 
-    console = Console(file=stream, highlight=False)
+
+def write_table(results: Results, stream: TextIO) -> None:
+    """For people: a heading and a bar chart a file, likely tags bright. Failures are left to stderr."""
+    coloured = stream.isatty() and not os.environ.get("NO_COLOR")
+
+    def styled(text: str, style: int) -> str:
+        return f"\x1b[{style}m{text}\x1b[0m" if coloured else text
+
     for result in results:
         if isinstance(result, Failure):
             continue
         facts = f"  {result.duration:.1f} s  {result.model}  {sum(result.ms.values()):.0f} ms"
-        console.print(Text(printable(result.path), "bold").append(facts, "not bold dim"), soft_wrap=True)
-        table = Table.grid(padding=(0, 1))
+        stream.write(styled(printable(result.path or ""), 1) + styled(facts, 2) + "\n")
+        width = max((len(tag) for tag, _ in result.tags), default=0)
         for tag, score in result.tags:
-            table.add_row("", Text(tag), f"{score:.2f}", Bar(1, 0, score, width=30, color="cyan"))
-        console.print(table if result.tags else Text(" no tag", "dim"))
+            bar = styled(_bar(score), 36 if score >= LIKELY else 2)
+            stream.write(f" {printable(tag):{width}} {score:.2f} {bar}\n")
+        if not result.tags:
+            stream.write(styled(" no tag", 2) + "\n")
+        stream.flush()
+
+
+def _bar(score: float) -> str:
+    whole, eighths = divmod(round(score * BAR * 8), 8)
+    return "█" * whole + (EIGHTHS[eighths] if eighths else "")
 
 
 class Format(StrEnum):
     TABLE = "table"
+    LINE = "line"
     JSON = "json"
     JSONL = "jsonl"
     CSV = "csv"
@@ -75,32 +95,48 @@ class Format(StrEnum):
 
 WRITERS: dict[Format, Callable[[Results, TextIO], None]] = {
     Format.TABLE: write_table,
+    Format.LINE: write_lines,
     Format.JSON: write_json,
     Format.JSONL: write_jsonl,
     Format.CSV: write_csv,
 }
 
 
-def as_csv(result: Result | Failure) -> str:
+def as_csv(outcome: Outcome) -> str:
     """The line of an outcome in a CSV."""
     line = io.StringIO()
-    csv.DictWriter(line, COLUMNS).writerow(as_row(result))  # which quotes the breaks that end its lines
+    csv.DictWriter(line, COLUMNS).writerow(_cells(outcome))  # which quotes the breaks that end its lines
     return line.getvalue().removesuffix("\r\n") + "\n"
 
 
-def as_row(result: Result | Failure) -> dict[str, Any]:
-    """The row of an outcome in a CSV, as far as it has the columns."""
-    found = flat(result.as_dict())
-    if found["ok"]:
-        found["scores"] = "; ".join(str(tag["score"]) for tag in found["tags"])
-        found["tags"] = "; ".join(tag["tag"] for tag in found["tags"])
-        found["warnings"] = "; ".join(found["warnings"])
-    return found
+def from_csv(cells: list[str]) -> dict[str, Any]:
+    """The row, as `autotag.result.from_row` takes it, of the cells of a line.
+
+    Raises:
+        ValueError: they are not as many as `COLUMNS`, or a cell is no number where it should be one.
+    """
+    found = dict(zip(COLUMNS, cells, strict=True))
+    row: dict[str, Any] = {}
+    for name, kind in FIELDS.items():
+        text = found[name]
+        if kind is list:
+            row[name] = text.split("; ") if text else []
+        elif text:
+            row[name] = {"True": True, "False": False}[text] if kind is bool else kind(text)
+    scores = found["scores"].split("; ") if found["scores"] else []
+    pairs = zip(row["tags"], scores, strict=True)
+    row["tags"] = [{"tag": tag, "score": float(score)} for tag, score in pairs]
+    return row
 
 
-def flat(found: dict[str, Any]) -> dict[str, Any]:
-    """An outcome's JSON object without objects in it, its fields named as in `COLUMNS`."""
-    row = {column: found[column] for column in COLUMNS if column in found}
-    row |= {f"{step}_ms": ms for step, ms in found.get("ms", {}).items()}
-    row |= {f"error_{field}": text for field, text in found.get("error", {}).items()}
+def _cells(outcome: Outcome) -> dict[str, Any]:
+    """The outcome as the cells of a CSV."""
+    row = to_row(outcome)
+    if row["ok"]:
+        row["scores"] = "; ".join(str(tag["score"]) for tag in row["tags"])
+        row["tags"] = "; ".join(tag["tag"] for tag in row["tags"])
+        row["warnings"] = "; ".join(row["warnings"])
+    if (outcome.path or "").startswith(("=", "+", "-", "@")):  # which a spreadsheet would compute
+        row |= {name: f"./{row[name]}" for name in ("path", "error_message") if name in row}
+        row["path_bytes"] = path_bytes(outcome.path or "")
     return row

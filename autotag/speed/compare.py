@@ -1,21 +1,26 @@
-"""One song through every model: what each says, what that costs, and which one to take."""
+"""Songs through every model: what each says, what that costs, and which one to take."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from autotag.batch import Asked
-from autotag.models.registry import Entry
-from autotag.result import Result
-from autotag.speed.measure import Cost, measure
+from autotag.meaning import Output
+from autotag.models.registry import ModelFile, comparable
+from autotag.request import Selection, TagRequest
+from autotag.result import Failure, Result
+from autotag.speed.measure import Cost, load_models, score_song
 from autotag.system.cores import usable_cores
+from autotag.tagger import failure
 
 MARGIN = 0.005
 """ROC AUC that is not worth waiting for."""
 
 TOP = 5
-"""Tags that agreement is about, as in the models' scores."""
+"""Tags that agreement is about, as in the models' metrics."""
+
+WARM_UP = 60.0
+"""Seconds of the first song that are tagged once before anything is timed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,8 @@ class Row:
     Attributes:
         result: what it says of the song.
         cost: what that took.
-        agreement: which share of its five best tags are those of the model that computes most.
+        agreement: which share of its five best tags are those of the model that computes most, of those that
+            score the same tags.
         marks: `"fastest"`, `"best"` for the highest ROC AUC, and `"sensible"` for the fastest of those whose
             ROC AUC is within `MARGIN` of the best.
     """
@@ -36,45 +42,66 @@ class Row:
     marks: tuple[str, ...]
 
 
-def compare(song: Path, entries: Iterable[Entry], asked: Asked) -> list[Row]:
-    """Tag a song with every model, those that compute most first.
+def compare(
+    songs: Iterable[Path], models: Iterable[ModelFile], request: TagRequest
+) -> Iterator[list[Row] | Failure]:
+    """Tag songs with every model; the models are loaded once, a song is decoded once a sample rate.
 
-    Args:
-        asked: which tags to show of what; its model is not asked.
+    Yields:
+        for each song its rows, those of the models that compute most first; or why it cannot be tagged.
 
     Raises:
-        AudioError: the song cannot be tagged.
         ModelError: a model cannot be loaded.
+        VocabularyNotFound: a model has no output of the request's vocabulary.
     """
-    costs = measure([song], entries, 1, [usable_cores()], seconds=asked.seconds)
-    costs.sort(key=lambda cost: -cost.gmac)
-    largest = _best_tags(costs[0])
+    loaded = load_models(models, [usable_cores()])
+    cold = True
+    for song in songs:
+        try:
+            if cold:
+                score_song(song, loaded, min(request.excerpt or WARM_UP, WARM_UP))
+                cold = False
+            heard = score_song(song, loaded, request.excerpt)
+        except Exception as error:  # whatever it is, the next song can be tagged
+            yield failure(error, str(song))
+            continue
+        costs = [model.cost() for model in loaded]
+        for cost, scores in zip(costs, heard, strict=True):
+            cost.scores, cost.rounds = [scores], [scores.ms]
+        yield _rows(song, costs, request)
+
+
+def _rows(song: Path, costs: list[Cost], request: TagRequest) -> list[Row]:
+    costs = sorted(costs, key=lambda cost: -cost.gmac)
     marks = _marks(costs)
-    return [
-        Row(
-            cost.scores[0].result(
-                song, cost.entry.metadata, asked.top, asked.threshold, asked.merge_synonyms
-            ),
-            cost,
-            len(_best_tags(cost) & largest) / TOP,
-            tuple(mark for mark, marked in marks.items() if marked is cost),
-        )
-        for cost in costs
-    ]
+    largest: dict[tuple[Output, ...], set[str]] = {}
+    rows = []
+    for cost in costs:
+        best = _best_tags(cost, request.vocabulary)
+        agreement = len(best & largest.setdefault(cost.file.metadata.outputs, best)) / len(best)
+        marked = tuple(mark for mark, other in marks.items() if other is cost)
+        rows.append(Row(cost.scores[0].result(request, str(song)), cost, agreement, marked))
+    return rows
 
 
-def _best_tags(cost: Cost) -> set[str]:
-    mean = cost.scores[0].scores.mean(axis=0)
-    return {cost.entry.metadata.tags[place] for place in mean.argsort()[-TOP:]}
+def _best_tags(cost: Cost, vocabulary: str) -> set[str]:
+    selection = Selection(vocabulary=vocabulary, top=TOP, merge=False)
+    return {tag for tag, _ in selection.choose(cost.file.metadata.outputs, cost.scores[0].mean())}
 
 
 def _marks(costs: Sequence[Cost]) -> dict[str, Cost]:
     fastest = min(costs, key=lambda cost: cost.ms("mel", "model"))
-    best = max(costs, key=lambda cost: cost.entry.metadata.roc_auc or 0)
-    limit = (best.entry.metadata.roc_auc or 0) - MARGIN
-    good = [cost for cost in costs if (cost.entry.metadata.roc_auc or 0) >= limit]
+    same_data = {file.sha256 for file in comparable([cost.file for cost in costs])}
+    ranked = [cost for cost in costs if cost.file.sha256 in same_data]
+    best = max(ranked, key=auc)
+    good = [cost for cost in ranked if auc(cost) >= auc(best) - MARGIN]
     sensible = min(good, key=lambda cost: cost.ms("mel", "model"))
     return {"fastest": fastest, "best": best, "sensible": sensible}
+
+
+def auc(cost: Cost) -> float:
+    """The model's ROC AUC; 0 where nobody measured it."""
+    return cost.file.metadata.roc_auc or 0.0
 
 
 def write_comparison(rows: Sequence[Row], stream: TextIO) -> None:
@@ -93,23 +120,23 @@ def write_comparison(rows: Sequence[Row], stream: TextIO) -> None:
     table.add_column("", no_wrap=True)
     table.add_column("tags", no_wrap=True)
     for row in rows:
-        cost, metadata = row.cost, row.cost.entry.metadata
+        cost, metadata = row.cost, row.cost.file.metadata
         (total,) = cost.ms()
         table.add_row(
             *(cost.name, f"{row.agreement:.0%}", f"{cost.ms('mel')[0]:.1f}", f"{cost.ms('model')[0]:.1f}"),
             *(f"{total:.0f}", f"{1000 * cost.seconds / total:.0f}", f"{cost.gmac:.2f}"),
-            *(f"{cost.entry.bytes / 1e6:.1f}", f"{cost.spectrogram / 1e3:.0f}"),
+            *(f"{cost.file.bytes / 1e6:.1f}", f"{cost.spectrogram / 1e3:.0f}"),
             "" if metadata.roc_auc is None else f"{metadata.roc_auc:.4f}",
             ", ".join(row.marks),
             Text(", ".join(f"{tag} {score:.2f}" for tag, score in row.result.tags) or "no tag"),
         )
     console = Console(file=stream, width=WIDE, soft_wrap=True, highlight=False)
     first = rows[0]
-    heard = f"  {first.cost.seconds:.1f} s"
-    console.print(Text(printable(first.result.path), "bold").append(heard, "not bold dim"))
+    seconds = f"  {first.cost.seconds:.1f} s"
+    console.print(Text(printable(first.result.path or ""), "bold").append(seconds, "not bold dim"))
     console.print(table)
     console.print(
-        f"agrees: the share of the {TOP} best tags that {first.cost.name} has among its {TOP} best too. "
+        f"agrees: the share of its {TOP} best tags that {first.cost.name} has among its {TOP} best too. "
         f"total: with {first.cost.ms('decode')[0]:.0f} ms for decoding. kB: of a segment's spectrogram. "
-        f"sensible: the fastest within {MARGIN} ROC AUC of the best."
+        f"sensible: the fastest within {MARGIN} ROC AUC of the best, of those measured on the same data."
     )

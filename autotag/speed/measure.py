@@ -4,8 +4,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from statistics import quantiles
@@ -14,9 +15,14 @@ from typing import NamedTuple
 import numpy as np
 import soundfile
 
+from autotag.audio.held import Held
 from autotag.config import Config
-from autotag.models.registry import Entry
+from autotag.models.registry import ModelFile
+from autotag.result import Outcome
 from autotag.tagger import Scores, Tagger
+
+Progress = Callable[[int, int, Outcome | None], None]
+"""What is called with how many rounds are done, and how many there are."""
 
 BASELINE = Config(mels=96, hop=1)
 """The study's: of the finest resolution that both networks have at 12 kHz."""
@@ -46,7 +52,7 @@ class Cost:
     """What one model cost, on some songs.
 
     Attributes:
-        entry: the model.
+        file: the model.
         threads: of one inference.
         batch: segments of one inference; None for those of 30 s.
         load: milliseconds for loading it.
@@ -54,7 +60,7 @@ class Cost:
         scores: of each song, in the last round.
     """
 
-    entry: Entry
+    file: ModelFile
     threads: int
     batch: int | None
     load: float
@@ -63,7 +69,7 @@ class Cost:
 
     @property
     def name(self) -> str:
-        return self.entry.metadata.name
+        return self.file.name
 
     def ms(self, *steps: str) -> list[float]:
         """Milliseconds of each round on some steps, or on all."""
@@ -71,65 +77,124 @@ class Cost:
 
     @property
     def seconds(self) -> float:
-        """Of audio that was heard."""
-        return sum(scores.seconds if scores.excerpt is None else scores.excerpt for scores in self.scores)
+        """Of audio that was tagged."""
+        return sum(scores.duration if scores.excerpt is None else scores.excerpt for scores in self.scores)
 
     @property
     def gmac(self) -> float:
         """10^9 multiply-accumulates of the network for all songs together."""
-        return sum(len(scores.scores) for scores in self.scores) * self.entry.metadata.gmac
+        return sum(len(scores.scores) for scores in self.scores) * self.file.metadata.gmac
 
     @property
     def spectrogram(self) -> int:
         """Bytes of one segment's log-mel spectrogram."""
-        return 4 * self.entry.metadata.config.mels * self.entry.metadata.frames
+        return 4 * self.file.metadata.config.mels * self.file.metadata.frames
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model that is held in memory for many songs.
+
+    Attributes:
+        file: the model.
+        tagger: it, loaded.
+        threads, batch, load: as of `Cost`.
+    """
+
+    file: ModelFile
+    tagger: Tagger
+    threads: int
+    batch: int | None
+    load: float
+
+    def cost(self) -> Cost:
+        """Its cost, of which nothing is measured yet but loading."""
+        return Cost(self.file, self.threads, self.batch, self.load)
+
+
+def load_models(
+    files: Iterable[ModelFile],
+    threads: Sequence[int],
+    batches: Sequence[int | None] = (None,),
+    device: str = "cpu",
+) -> list[Loaded]:
+    """Load every model once for each number of threads and batch.
+
+    Raises:
+        ModelError, DeviceNotFound: a model cannot be loaded.
+    """
+    loaded = []
+    for file in files:
+        for count in threads:
+            for batch in batches:
+                started = time.perf_counter()
+                tagger = Tagger(file.path, threads=count, batch=batch, device=device)
+                loaded.append(Loaded(file, tagger, count, batch, 1000 * (time.perf_counter() - started)))
+    return loaded
+
+
+def score_song(
+    song: Path, models: Sequence[Loaded], excerpt: float | None = None, chance: Random | None = None
+) -> list[Scores]:
+    """What each model says of a song, which is decoded once a sample rate, however many models there are.
+
+    Args:
+        excerpt: tag only so many seconds from the middle.
+        chance: what shuffles the order in which the models are asked.
+
+    Raises:
+        AudioError: the song cannot be tagged.
+    """
+    rates = [model.tagger.metadata.config.sr for model in models]
+    order = list(range(len(models)))
+    if chance:
+        chance.shuffle(order)
+    found = {}
+    with ExitStack() as stack:
+        held = {sr: stack.enter_context(Held(song, sr, excerpt)) for sr in dict.fromkeys(rates)}
+        for place in order:
+            sound = held[rates[place]]
+            scores = models[place].tagger.scores(sound, name=str(song))
+            found[place] = replace(scores, ms=scores.ms | {"decode": sound.decode_ms})
+    return [found[place] for place in range(len(models))]
 
 
 def measure(
     songs: Sequence[Path],
-    entries: Iterable[Entry],
+    models: Sequence[Loaded],
     rounds: int,
-    threads: Sequence[int],
-    batches: Sequence[int | None] = (None,),
-    device: str = "cpu",
-    seconds: float | None = None,
+    excerpt: float | None = None,
+    progress: Progress | None = None,
 ) -> list[Cost]:
-    """Tag all songs with every model, number of threads and batch in turn, as often as there are rounds.
+    """Tag all songs with every model in turn, as often as there are rounds.
 
     The order is another one in every round. Two more rounds before, or one if there is only one, are not
-    counted: they load, compile and fill caches.
+    counted: they compile and fill caches.
 
     Args:
-        seconds: hear only the middle so many seconds of each song.
+        excerpt: tag only so many seconds from the middle of each song.
 
     Raises:
         AudioError: a song cannot be tagged.
-        ModelError, DeviceNotFound: a model cannot be loaded.
     """
-    costs, taggers = [], []
-    for entry in entries:
-        for count in threads:
-            for batch in batches:
-                started = time.perf_counter()
-                taggers.append(Tagger(entry.path, count, batch, device))
-                costs.append(Cost(entry, count, batch, 1000 * (time.perf_counter() - started)))
-    order = list(range(len(costs)))
+    costs = [model.cost() for model in models]
     chance = Random(0)
     ignored = min(WARM_UP, rounds)
     for turn in range(ignored + rounds):
-        chance.shuffle(order)
-        for place in order:
-            scores = [taggers[place].scores(song, seconds) for song in songs]
+        if progress:
+            progress(turn, ignored + rounds, None)
+        by_model = zip(*(score_song(song, models, excerpt, chance) for song in songs), strict=True)
+        for cost, scores in zip(costs, map(list, by_model), strict=True):
             if turn >= ignored:
-                costs[place].scores = scores
-                costs[place].rounds.append({step: sum(s.ms[step] for s in scores) for step in scores[0].ms})
+                cost.scores = scores
+                cost.rounds.append({step: sum(s.ms[step] for s in scores) for step in scores[0].ms})
     return costs
 
 
-def clip_ms(entries: Iterable[Entry], rounds: int, threads: int, *steps: str) -> list[float]:
+def clip_ms(files: Iterable[ModelFile], rounds: int, threads: int, *steps: str) -> list[float]:
     """Median milliseconds that each model takes on some steps, or on all, for 29.1 s of made sound."""
     with tempfile.TemporaryDirectory() as folder:
-        costs = measure([clip(Path(folder))], entries, rounds, [threads])
+        costs = measure([clip(Path(folder))], load_models(files, [threads]), rounds)
     return [spread(cost.ms(*steps)).median for cost in costs]
 
 
@@ -177,13 +242,17 @@ MEMORY = "import atexit; from autotag.system.machine import peak; atexit.registe
 """Lets the last line of a process say how much memory it took."""
 
 
-def cold(song: Path, names: Iterable[str], rounds: int) -> dict[str, list[Start]]:
-    """Start autotag anew for every model in turn; under `IMPORTS`, what those imports alone take."""
+def cold(
+    song: Path, names: Iterable[str], rounds: int, progress: Progress | None = None
+) -> dict[str, list[Start]]:
+    """Start a new autotag for every model in turn; under `IMPORTS`, what those imports alone take."""
     tag = f"{MEMORY}; from autotag.cli.main import main; main()"
     commands = {IMPORTS: ["-c", f"{MEMORY}; {IMPORTS}"]}
     commands |= {name: ["-c", tag, "tag", str(song.absolute()), "--model", name] for name in names}
     found: dict[str, list[Start]] = {name: [] for name in commands}
-    for _ in range(rounds):
+    for turn in range(rounds):
+        if progress:
+            progress(turn, rounds, None)
         for name, command in commands.items():
             started = time.perf_counter()
             run = subprocess.run([sys.executable, *command], capture_output=True, check=True)

@@ -7,8 +7,10 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from autotag import __version__
 from autotag.system.cores import usable_cores
+
+PACKAGES = ("onnxruntime", "numpy", "soundfile", "soxr", "autotag-music")
+"""What speed depends on; the last one is this package, as it is called where packages are published."""
 
 
 def describe() -> dict[str, str | int]:
@@ -18,8 +20,7 @@ def describe() -> dict[str, str | int]:
         "cores": usable_cores(),
         "system": platform.system(),
         "python": platform.python_version(),
-        **{package: version(package) for package in ("onnxruntime", "numpy", "soundfile", "soxr")},
-        "autotag": __version__,
+        **{package: version(package) for package in PACKAGES},
     }
 
 

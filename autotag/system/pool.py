@@ -1,4 +1,4 @@
-"""Run a function on many files in processes of their own: one that crashes costs a file, not the run."""
+"""Run a function on many items in processes of their own: one that crashes costs an item, not the run."""
 
 import multiprocessing
 import os
@@ -6,52 +6,73 @@ import signal
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from threading import Thread
 from typing import Any, Generic, TypeVar
 
-from autotag.errors import AutotagError, Crashed, WorkerError
+from autotag.errors import AutotagError, WorkerError
 from autotag.system.cores import ONE_THREAD
 
+Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
 
-AHEAD = 64
-"""Files for each process that may be done while an earlier one is not: a song in the time of a long mix."""
+QUEUE_PER_WORKER = 64
+"""Items for each process that may be done while an earlier one is not: a song in the time of a long mix."""
 
-MOST = 61
+MAX_WORKERS = 61
 """Processes; more cannot be waited for on Windows."""
 
 ATTEMPTS = 3
 """Processes in a row that may end before they are ready."""
 
 
-def in_processes(
-    make: Callable[[], Callable[[Path], Outcome]], paths: Iterable[Path], jobs: int
-) -> Generator[tuple[Path, Outcome | Crashed], None, None]:
-    """Each path in turn with what the function that `make` returns in every process makes of it.
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """A process ended at an item.
 
-    Memory is constant for any number of paths. The processes end at once when the iteration is closed, and
+    Attributes:
+        how: the signal or exit code.
+    """
+
+    how: str
+
+
+def may_start_processes() -> bool:
+    """Whether this process may have children: a daemonic one, such as a pool's worker, may not."""
+    return not multiprocessing.current_process().daemon
+
+
+def in_processes(
+    make: Callable[[], Callable[[Item], Outcome]], items: Iterable[Item], jobs: int
+) -> Generator[tuple[Item, Outcome | Crash], None, None]:
+    """Each item in its order with the result of the function that `make` returns in every process.
+
+    Memory is constant for any number of items. The processes end at once when the iteration is closed, and
     when this process is killed.
 
     Args:
         make: is sent to the processes; called once in each.
-        jobs: how many processes; no more than there are paths are started.
+        jobs: how many processes; no more than there are items are started.
 
     Raises:
         AutotagError: what `make` raised.
         WorkerError: processes end before they are ready.
     """
-    jobs = min(jobs, MOST)
-    coming = enumerate(paths)
-    waiting: deque[tuple[int, Path]] = deque()
-    done: dict[int, tuple[Path, Outcome | Crashed]] = {}
+    jobs = min(jobs, MAX_WORKERS)
+    coming = enumerate(items)
+    waiting: deque[tuple[int, Item]] = deque()
+    done: dict[int, tuple[Item, Outcome | Crash]] = {}
     first = taken = 0  # the next to yield; how many were taken from `coming`
     deaths = 0
-    workers: list[_Worker[Outcome]] = []
+    workers: list[_Worker[Item, Outcome]] = []
     try:
         while True:
-            while len(waiting) < jobs and taken < first + AHEAD * jobs and (item := next(coming, None)):
+            while (
+                len(waiting) < jobs
+                and taken < first + QUEUE_PER_WORKER * jobs
+                and (item := next(coming, None))
+            ):
                 waiting.append(item)
                 taken += 1
             unoccupied = sum(not worker.item for worker in workers)
@@ -74,21 +95,18 @@ def in_processes(
                     workers.remove(worker)
                     how = worker.kill(patience=10)
                     if item:
-                        answer = Crashed(
-                            f"{item[1]}: the process that read it crashed ({how}): convert it, or leave it "
-                            "out; if memory ran out, use fewer --jobs"
-                        )
+                        answer = Crash(how)
                     else:
                         deaths += 1
                         if deaths < ATTEMPTS:
                             continue
                         raise WorkerError(
-                            f"processes end before they have loaded the model ({how}): use fewer --jobs; "
-                            "in a script of your own, work below `if __name__ == '__main__':`"
+                            f"Processes end before they have loaded the model ({how}). Use fewer --jobs; "
+                            "in a script of your own, work below `if __name__ == '__main__':`."
                         ) from None
                 if item:
-                    number, path = item
-                    done[number] = path, answer
+                    number, given = item
+                    done[number] = given, answer
                 elif answer:
                     raise answer
             while first in done:
@@ -99,7 +117,7 @@ def in_processes(
             worker.kill()
 
 
-def _answering(workers: "list[_Worker[Outcome]]") -> "list[_Worker[Outcome]]":
+def _answering(workers: "list[_Worker[Item, Outcome]]") -> "list[_Worker[Item, Outcome]]":
     """Those at a file or at their start that have answered, or ended; waits for one, or a second."""
     awaited = {worker.connection: worker for worker in workers if worker.item or not worker.ready}
     # On Windows an interrupt is not seen before the wait is over.
@@ -107,20 +125,20 @@ def _answering(workers: "list[_Worker[Outcome]]") -> "list[_Worker[Outcome]]":
     return [worker for connection, worker in awaited.items() if connection in found]
 
 
-class _Worker(Generic[Outcome]):
-    """A process and the file it is at, its number and path."""
+class _Worker(Generic[Item, Outcome]):
+    """A process and the item it is at, with its number."""
 
-    def __init__(self, make: Callable[[], Callable[[Path], Outcome]]) -> None:
+    def __init__(self, make: Callable[[], Callable[[Item], Outcome]]) -> None:
         context = multiprocessing.get_context("spawn")  # a fork of other threads may hold their locks
         self.connection, theirs = context.Pipe()
-        self.item: tuple[int, Path] | None = None
+        self.item: tuple[int, Item] | None = None
         self.ready = False
         self._process = context.Process(target=_work, args=(theirs, make), daemon=True)
         with _environment(ONE_THREAD):
             self._process.start()
         theirs.close()  # so that its end closes with the process
 
-    def give(self, item: tuple[int, Path]) -> bool:
+    def give(self, item: tuple[int, Item]) -> bool:
         """Let it work at a file; whether it still can."""
         try:
             self.connection.send(item[1])
@@ -159,7 +177,7 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _work(connection: Connection, make: Callable[[], Callable[[Path], Any]]) -> None:
+def _work(connection: Connection, make: Callable[[], Callable[[Any], Any]]) -> None:
     """What a process does: says when it is ready, then answers for path after path."""
     Thread(target=follow_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent will end it

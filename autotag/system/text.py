@@ -4,6 +4,9 @@ import json
 import re
 from typing import Any
 
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""In the name of a file they stand for bytes that are not UTF-8, and no file or terminal takes them."""
+
 
 def printable(text: str) -> str:
     """The text with characters that would move the cursor, or cannot be printed, escaped."""
@@ -11,12 +14,16 @@ def printable(text: str) -> str:
 
 
 def as_unicode(text: str) -> str:
-    """The text with what is not Unicode in it, bytes of a file's name, as `\\udce9`."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    """The text with what is not Unicode in it, bytes of a file's name, as `\\xe9`."""
+    return SURROGATE.sub(lambda found: _escaped(found[0]), text)
 
 
 def as_json(values: Any, indent: int | None = None) -> str:
-    """Plain values as JSON."""
+    """Plain values as JSON, whose texts are as `as_unicode` makes them."""
     text = json.dumps(values, ensure_ascii=False, indent=indent)
-    # A file name that is not UTF-8 holds lone surrogates, which only \\u escapes can carry.
-    return json.dumps(values, indent=indent) if re.search("[\ud800-\udfff]", text) else text
+    return SURROGATE.sub(lambda found: "\\" + _escaped(found[0]), text)
+
+
+def _escaped(surrogate: str) -> str:
+    code = ord(surrogate)
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"

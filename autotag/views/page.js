@@ -6,6 +6,7 @@ const STOPS = ["440154", "472d7b", "3b528b", "2c728e", "21918c", "28ae80", "5ec9
   .map(hex => [0, 2, 4].map(at => parseInt(hex.slice(at, at + 2), 16)));
 const TICKS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 36000];
 
+/** One scale for all songs and models: of the root of a score, because most scores are low. */
 function colour(share) {
   const at = Math.min(Math.max(share, 0), 1) * (STOPS.length - 1), low = Math.min(Math.floor(at), STOPS.length - 2);
   return `rgb(${STOPS[low].map((value, i) => Math.round(value + (at - low) * (STOPS[low + 1][i] - value)))})`;
@@ -32,18 +33,16 @@ function taggram(figure) {
   const { seconds, outline, models } = JSON.parse(find("script").textContent);
   const [select, slider, now, cursor] = ["select", "[role=slider]", ".now", ".cursor"].map(find);
   const audio = figure.parentElement.querySelector("audio");
-  let model, highest, position = 0;
+  let model, position = 0;
 
   function choose() {
     model = models[select.selectedIndex];
-    highest = Math.max(1, ...model.scores.map(row => row.reduce((a, b) => Math.max(a, b), 0)));
     find("ol").replaceChildren(...model.tags.map(tag => {
       const item = document.createElement("li");
       item.textContent = item.title = tag;
       return item;
     }));
     find(".scale i").style.background = `linear-gradient(to right, ${STOPS.map(stop => `rgb(${stop})`)})`;
-    find(".scale b").textContent = (highest / 1000).toFixed(2);
     draw();
     show();
   }
@@ -58,7 +57,7 @@ function taggram(figure) {
     const [heat] = fresh(find(".heat"), height + AXIS);
     const ratio = window.devicePixelRatio, x = model.edges.map(edge => Math.round(edge / seconds * width * ratio) / ratio);
     model.scores.forEach((row, r) => row.forEach((score, i) => {
-      heat.fillStyle = colour(score / highest);
+      heat.fillStyle = colour(Math.sqrt(score / 1000));
       heat.fillRect(x[i], r * ROW, x[i + 1] - x[i], ROW - 1);
     }));
     heat.fillStyle = quiet;
@@ -120,6 +119,26 @@ function taggram(figure) {
 }
 
 document.querySelectorAll("figure.taggram").forEach(taggram);
+
+/** A table whose headings sort it, and sort it the other way round when pressed again. */
+function sortable(table) {
+  const body = table.tBodies[0], headings = [...table.tHead.rows[0].cells];
+  const key = (row, column) => row.cells[column].dataset.key ?? row.cells[column].textContent;
+  headings.forEach((heading, column) => {
+    const button = document.createElement("button");
+    button.append(...heading.childNodes);
+    heading.append(button);
+    button.addEventListener("click", () => {
+      const down = heading.getAttribute("aria-sort") === "ascending";
+      headings.forEach(other => other.removeAttribute("aria-sort"));
+      heading.setAttribute("aria-sort", down ? "descending" : "ascending");
+      const order = (a, b) => key(a, column).localeCompare(key(b, column), undefined, { numeric: true });
+      body.append(...[...body.rows].sort((a, b) => down ? order(b, a) : order(a, b)));
+    });
+  });
+}
+
+document.querySelectorAll("table.sortable").forEach(sortable);
 
 // One sound at a time; and where one song is to be compared with itself, from where the last one was.
 let last;

@@ -6,9 +6,13 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from autotag.audio.encode import mp3
 from autotag.audio.mel import Array
+from autotag.request import LIKELY
 from autotag.system.text import as_json, printable
-from autotag.views.taggram import Taggram
+from autotag.tagger import Scores
+from autotag.views import TAGGRAM_TAGS
+from autotag.views.taggram import cells
 
 COLUMNS = 2000
 """Segments of a taggram, and peaks of an outline, that a page holds at most: neighbours are averaged."""
@@ -59,18 +63,45 @@ def data_url(kind: str, data: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
-def taggram_figure(taggrams: Sequence[Taggram], outline: Array) -> str:
-    """Taggrams of one song by several models, to choose from, below its waveform's outline [n]."""
-    first = taggrams[0]
+def player(blocks: Iterable[Array], sr: int) -> str:
+    """What plays a sound, mono blocks [n], which stands in the page as an MP3."""
+    return f'<audio controls src="{data_url("audio/mpeg", mp3(blocks, sr))}"></audio>'
+
+
+def table(kind: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of cells that are HTML, the first of a row its heading; it can be scrolled if it is too wide.
+
+    Args:
+        kind: its classes, of which the first names it.
+    """
+    head = "".join(f'<th scope="col">{heading}</th>' for heading in headings)
+    body = "\n".join(
+        f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+        for first, *cells in rows
+    )
+    return f"""<div class="scroll" tabindex="0" role="region" aria-label="{kind.split()[0]}">
+<table class="{kind}"><thead><tr>{head}</tr></thead>
+<tbody>
+{body}
+</tbody></table></div>"""
+
+
+def taggram_figure(found: Sequence[Scores], outline: Array, top: int = TAGGRAM_TAGS) -> str:
+    """Tags over time of one song by several models, to choose from, below its waveform's outline [n].
+
+    Args:
+        top: how many tags at most; 0 for all.
+    """
     data = {
-        "seconds": round(first.seconds, 3),
+        "seconds": round(found[0].duration, 3),
         "outline": (outline / outline.max()).round(2).tolist(),
-        "models": [_data(taggram) for taggram in taggrams],
+        "models": [_data(scores, top) for scores in found],
     }
-    names = "".join(f"<option>{text(taggram.model)}</option>" for taggram in taggrams)
+    names = "".join(f"<option>{text(scores.model)}</option>" for scores in found)
     return f"""<figure class="taggram">
-<figcaption><label>Tags over time, by <select{"" if taggrams[1:] else " disabled"}>{names}</select></label>
-<span class="scale">0 <i></i> <b></b></span></figcaption>
+<figcaption><label>Tags over time, by <select{"" if found[1:] else " disabled"}>{names}</select></label>
+<span class="scale">score 0 <i><b style="left: {100 * LIKELY**0.5:.0f}%"></b></i> 1 (the line:
+{LIKELY:g}, likely)</span></figcaption>
 <div class="plot"><ol></ol><div class="canvases" tabindex="0" role="slider" aria-label="Position in the song"
 aria-valuemin="0"><canvas class="wave"></canvas><canvas class="heat"></canvas><i class="cursor"></i></div>
 </div>
@@ -80,12 +111,12 @@ aria-valuemin="0"><canvas class="wave"></canvas><canvas class="heat"></canvas><i
 </figure>"""
 
 
-def _data(taggram: Taggram) -> dict[str, Any]:
-    edges, scores = taggram.columns(COLUMNS)
+def _data(scores: Scores, top: int) -> dict[str, Any]:
+    edges, tags, values = cells(scores, COLUMNS, top)
     return {
-        "tags": taggram.tags,
+        "tags": tags,
         "edges": edges.round(2).tolist(),
-        "scores": (scores.T * 1000).round().astype(int).tolist(),
+        "scores": (values.T * 1000).round().astype(int).tolist(),
     }
 
 

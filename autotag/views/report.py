@@ -1,112 +1,146 @@
-"""What all models say of a song and what that costs, as a section of a page that plays it."""
+"""A page that plays songs and shows what models say of each: its answer, its tags over time, a comparison."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import get_args
 
-from autotag.audio.decode import Audio
-from autotag.audio.encode import PLAYED, mp3
-from autotag.batch import Asked
-from autotag.models.registry import Entry
-from autotag.speed.compare import MARGIN, TOP, Row, compare
-from autotag.views.page import COLUMNS, data_url, taggram_figure, text
-from autotag.views.taggram import Taggram, envelope
+from autotag.audio.encode import PLAYER_RATE
+from autotag.audio.held import Held
+from autotag.config import DEFAULT
+from autotag.meaning import Kind, meaning_of
+from autotag.models.registry import ModelFile
+from autotag.request import TagRequest
+from autotag.result import Failure, Outcome, Result, Tag
+from autotag.speed.compare import Row, auc, compare
+from autotag.speed.measure import Progress
+from autotag.tagger import failure
+from autotag.views.comparison import comparison
+from autotag.views.page import COLUMNS, player, table, taggram_figure, text
+from autotag.views.taggram import clock, envelope, of_vocabulary, preference, too_short
 
-DRAWN = 15
-"""Tags of a taggram."""
-
-TAGS = ("model", "tags", "bands", "hop", "segments")
-COSTS = ("model", "mel ms", "network ms", "both", "", "agrees", "GMAC", "ROC AUC", "")
-"""The columns of the tables."""
-
-
-def contents(songs: Sequence[Path]) -> str:
-    """A list of links to the sections of some songs."""
-    links = "".join(
-        f'<li><a href="#song-{n}">{text(str(song))}</a></li>\n' for n, song in enumerate(songs, 1)
-    )
-    return f"<nav><ol>\n{links}</ol></nav>"
+INDEX = ("file", "length", "top tags")
+"""The columns of the index."""
 
 
-def section(number: int, song: Path, entries: Iterable[Entry], asked: Asked) -> str:
-    """The section of one song, which holds the song too, as an MP3 of one channel.
+def report(
+    songs: Sequence[Path],
+    roots: Sequence[Path],
+    models: Sequence[ModelFile],
+    request: TagRequest,
+    progress: Progress | None = None,
+) -> Iterator[str]:
+    """The body of the page, piece by piece: an index of several songs, then a section a song.
+
+    Songs stand in the page itself, as MP3s of one channel. One that cannot be tagged has its reason there.
 
     Args:
-        entries: the models.
-        asked: which tags to list; its model is not asked.
-
-    Raises:
-        AudioError: the song cannot be tagged.
+        roots: files and folders that were asked for: the page names songs as they lie below these.
+        request: which tags to list.
+        progress: called with how many songs are done, how many there are, and the last one's outcome.
     """
-    rows = compare(song, entries, asked)
-    finest = sorted(rows, key=lambda row: (-len(row.cost.scores[0].scores), -(_auc(row) or 0)))
-    taggrams = [Taggram.of(song, row.cost.scores[0], row.cost.entry.metadata).shown(DRAWN) for row in finest]
-    sound = data_url("audio/mpeg", mp3(Audio(song, PLAYED), PLAYED))
-    outline = envelope(Audio(song, PLAYED), PLAYED, COLUMNS)
-    warnings = dict.fromkeys(warning for row in rows for warning in row.result.warnings)
-    remarks = "".join(f'<p class="warning">{text(warning)}</p>\n' for warning in warnings)
-    return _section(
-        number,
-        song,
-        f"""<p class="facts">{rows[0].cost.seconds:.1f} s</p>
-{remarks}<audio controls src="{sound}"></audio>
-{taggram_figure(taggrams, outline)}
-<h3>What each model says</h3>
-{_table("tags", TAGS, map(_tags, rows))}
-<h3>What each model costs</h3>
-{_table("costs", COSTS, _costs(rows))}
-{_legend(rows[0])}
+    lines = []
+    with tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n") as sections:
+        if progress:
+            progress(0, len(songs), None)
+        compared = compare(songs, models, request)
+        for number, (song, found) in enumerate(zip(songs, compared, strict=True), 1):
+            name = name_below(song, roots)
+            outcome, content = _content(song, found, request)
+            if isinstance(outcome, Failure):
+                content = f'<p class="warning">{text(_why(outcome, song))}</p>\n'
+            sections.write(f'<section id="song-{number}">\n<h2>{text(name)}</h2>\n{content}</section>\n')
+            lines.append(_line(number, name, song, outcome))
+            if progress:
+                progress(number, len(songs), outcome)
+        if len(songs) > 1:
+            yield f'<nav aria-label="Files">{table("index sortable", INDEX, lines)}</nav>'
+        sections.seek(0)
+        for line in sections:
+            yield line.removesuffix("\n")
+
+
+def name_below(song: Path, roots: Sequence[Path]) -> str:
+    """The path of a song below what was asked for; behind the name of that folder where there are several."""
+    root = max(
+        (root for root in roots if song.is_relative_to(root)), key=lambda root: len(root.parts), default=None
+    )
+    if root is None or root == song:
+        return song.name
+    below = song.relative_to(root)
+    return str(below if len(roots) == 1 else Path(root.resolve().name, below))
+
+
+def _content(song: Path, found: list[Row] | Failure, request: TagRequest) -> tuple[Outcome, str]:
+    """What is said of a song, and as HTML: nothing of one that cannot be tagged, or not be played."""
+    if isinstance(found, Failure):
+        return found, ""
+    main = next((row for row in found if row.cost.name == DEFAULT.name), None)
+    main = main or max(found, key=lambda row: auc(row.cost))
+    try:
+        with Held(song, PLAYER_RATE) as sound:
+            play, outline = player(sound, PLAYER_RATE), envelope(sound, PLAYER_RATE, COLUMNS)
+    except Exception as error:  # whatever it is, the next song can be shown
+        return failure(error, str(song)), ""
+    warnings = dict.fromkeys(warning for row in found for warning in row.result.warnings)
+    remarks = "".join(
+        f'<p class="warning">{text(_without_path(warning, song))}</p>\n' for warning in warnings
+    )
+    ordered = sorted(found, key=lambda row: preference(row.cost.file), reverse=True)
+    scores = [of_vocabulary(row.cost.scores[0], request.vocabulary) for row in ordered]
+    over_time = [each for each in scores if not too_short(each)]
+    if over_time:
+        picture = taggram_figure(over_time, outline)
+    else:
+        shortest = min(each.segment_seconds for each in scores)
+        picture = (
+            f'<p class="facts">No tags over time: it is less than two segments of {shortest:.1f} s, the '
+            "shortest of these models.</p>"
+        )
+    return (
+        main.result,
+        f"""{_answer(main.result)}
+{remarks}{play}
+{picture}
+{comparison(found)}
 """,
     )
 
 
-def _legend(first: Row) -> str:
-    return f"""<p class="facts">Measured here, once, beside {first.cost.ms("decode")[0]:.0f} ms for decoding.
-agrees: the share of the {TOP} best tags that {text(first.cost.name)} has among its {TOP} best too. ROC AUC:
-agreement with the label source, on other songs. sensible: the fastest within {MARGIN} of the best ROC AUC.
-</p>"""
-
-
-def problem(number: int, song: Path, message: str) -> str:
-    """The section of a song that cannot be tagged."""
-    return _section(number, song, f'<p class="warning">{text(message)}</p>\n')
-
-
-def _section(number: int, song: Path, content: str) -> str:
-    return f'<section id="song-{number}">\n<h2>{text(str(song))}</h2>\n{content}</section>\n'
-
-
-def _table(name: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Of cells that are HTML; the first of a row is its heading. Where it is too wide it can be scrolled."""
-    head = "".join(f'<th scope="col">{heading}</th>' for heading in headings)
-    body = "\n".join(
-        f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
-        for first, *cells in rows
+def _answer(result: Result) -> str:
+    """The tags by what they are about."""
+    groups: dict[str, list[Tag]] = {kind: [] for kind in get_args(Kind)}
+    for tag in result.tags:
+        groups[meaning_of(tag.tag).kind].append(tag)
+    rows = "".join(
+        f"<div><dt>{kind}</dt><dd>{', '.join(map(_tag, tags))}</dd></div>\n"
+        for kind, tags in groups.items()
+        if tags
     )
-    return f"""<div class="scroll" tabindex="0" role="region" aria-label="{name}">
-<table class="{name}"><thead><tr>{head}</tr></thead>
-<tbody>
-{body}
-</tbody></table></div>"""
+    facts = f'<p class="facts">{clock(result.duration)}, tagged by {text(result.model)}</p>'
+    return f'<dl class="answer">\n{rows}</dl>\n{facts}' if rows else f"<p>No tag.</p>\n{facts}"
 
 
-def _tags(row: Row) -> tuple[str, ...]:
-    config = row.cost.entry.metadata.config
-    tags = ", ".join(f"{text(tag)} {score:.2f}" for tag, score in row.result.tags) or "no tag"
-    return text(row.cost.name), tags, str(config.mels), f"x{config.hop}", str(row.result.segments)
+def _tag(tag: Tag) -> str:
+    return f"{text(tag.tag)} <small>{tag.score:.2f}</small>"
 
 
-def _costs(rows: Sequence[Row]) -> Iterator[tuple[str, ...]]:
-    most = max(row.cost.ms("mel", "model")[0] for row in rows)
-    for row in rows:
-        mel, network, both = (row.cost.ms(*steps)[0] for steps in (("mel",), ("model",), ("mel", "model")))
-        auc = _auc(row)
-        yield (
-            *(text(row.cost.name), f"{mel:.1f}", f"{network:.1f}", f"{both:.1f}"),
-            f'<i class="bar" style="width: {8 * both / most:.2f}em"></i>',
-            *(f"{row.agreement:.0%}", f"{row.cost.gmac:.2f}", "" if auc is None else f"{auc:.4f}"),
-            ", ".join(row.marks),
-        )
+def _line(number: int, name: str, song: Path, outcome: Outcome) -> tuple[str, ...]:
+    """A row of the index."""
+    link = f'<a href="#song-{number}">{text(name)}</a>'
+    if isinstance(outcome, Failure):
+        return link, "", f'<span class="warning">{text(_why(outcome, song))}</span>'
+    return link, clock(outcome.duration), ", ".join(map(_tag, outcome.tags)) or "no tag"
 
 
-def _auc(row: Row) -> float | None:
-    return row.cost.entry.metadata.roc_auc
+def _why(failure: Failure, song: Path) -> str:
+    return _without_path(failure.message, song).removeprefix(f"{song.name}: ")
+
+
+def _without_path(message: str, song: Path) -> str:
+    """A message about a song, with its name in place of its path: a page goes to others."""
+    for path in (os.path.abspath(song), str(song)):  # noqa: PTH100 links stay as they are
+        message = message.replace(path, song.name)
+        message = message.replace(f"{Path(path).parent}{os.sep}", "") if Path(path).parent.name else message
+    return message

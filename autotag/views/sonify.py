@@ -12,10 +12,13 @@ from autotag.errors import ExtraMissing
 try:
     from librosa import griffinlim
 except ImportError as error:
-    raise ExtraMissing("to hear spectrograms needs a package more: pip install 'autotag[sonify]'") from error
+    raise ExtraMissing("sonify needs the package librosa: pip install librosa") from error
 
-FINE = FRAME // 4
+GRIFFIN_LIM_HOP = FRAME // 4
 """Samples between the frames that phases are found for: at 75 % overlap they fit together."""
+
+FINEST = (128, 1)
+"""Bands and hop of the finest resolution."""
 
 PIECE = 30.0
 """Seconds that are inverted at once."""
@@ -63,6 +66,15 @@ def sonify(blocks: Iterable[Array], sr: int, mels: int, hop: int) -> Iterator[Ar
     yield rest[: samples - done]
 
 
+def likeness(song: Iterable[Array], sound: Iterable[Array], sr: int) -> float:
+    """How much of a song is left in a sound, both in mono blocks [n]: 1 if all that a network could see.
+
+    It is the correlation of their spectrograms at the finest resolution, in decibels. Seen at the sound's
+    own resolution, which is what it was made to fit, a coarse sound would be as good as a fine one.
+    """
+    return correlation(*(decibels(blocks, sr, *FINEST) for blocks in (song, sound)))
+
+
 def correlation(one: Iterable[Array], other: Iterable[Array]) -> float:
     """Pearson's of two spectrograms that come in blocks [bands, some frames], over all that both have."""
     pairs = zip(*(chain.from_iterable(block.T for block in blocks) for blocks in (one, other)), strict=False)
@@ -96,7 +108,7 @@ def _pieces(blocks: Iterable[Array], frames: int, overlap: int) -> Iterator[Arra
 def _sound(power: Array, sr: int, step: int) -> Array:
     """Samples [frames * step] of mel power [mels, frames]."""
     frames = power.shape[1]
-    at = np.arange(1 + frames * step // FINE) * (FINE / step)
+    at = np.arange(1 + frames * step // GRIFFIN_LIM_HOP) * (GRIFFIN_LIM_HOP / step)
     before = np.minimum(at.astype(int), frames - 1)
     after = np.minimum(before + 1, frames - 1)
     share = (at - before).clip(0, 1).astype(np.float32)
@@ -104,7 +116,7 @@ def _sound(power: Array, sr: int, step: int) -> Array:
     magnitudes = np.exp((logs[:, before] * (1 - share) + logs[:, after] * share) / 2)
     sound: Array = griffinlim(
         magnitudes,
-        hop_length=FINE,
+        hop_length=GRIFFIN_LIM_HOP,
         n_fft=FRAME,
         length=frames * step,
         pad_mode="constant",

@@ -1,17 +1,20 @@
-"""Tags over time: what a network says of each segment of a file, as a value, and as numbers in a file."""
+"""Tags over time: what to draw of the scores of a file's segments, and the numbers in a file."""
 
 import csv
+from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autotag.audio.mel import Array
-from autotag.models.metadata import Metadata
-from autotag.request import NAMES
+from autotag.errors import VocabularyNotFound
+from autotag.models.registry import ModelFile
+from autotag.request import ALL, imply, merge
+from autotag.result import Tag
 from autotag.system.text import as_json
 from autotag.tagger import Scores
 
@@ -19,62 +22,72 @@ PEAKS = 100
 """Peaks a second that an envelope is made of."""
 
 
-@dataclass(frozen=True, slots=True)
-class Taggram:
-    """Scores of the segments of a file.
+class Cells(NamedTuple):
+    """What is drawn of a taggram.
 
     Attributes:
-        path: the file as it was named.
-        model: name of the model.
-        seconds: of audio in the file.
-        length: seconds of a segment.
-        tags: their names.
-        scores: float32 [segments, tags], in 0..1.
-        times: float64 [segments], seconds at which each segment starts.
+        edges: float64 [n + 1], seconds from 0 to the end of the file.
+        tags: of the rows.
+        scores: float32 [n, tags], in 0..1.
     """
 
-    path: str
-    model: str
-    seconds: float
-    length: float
+    edges: NDArray[np.float64]
     tags: tuple[str, ...]
     scores: Array
-    times: NDArray[np.float64]
 
-    @classmethod
-    def of(cls, path: str | Path, heard: Scores, metadata: Metadata) -> "Taggram":
-        """What a model has heard in a whole file."""
-        length = metadata.config.segment_samples / metadata.config.sr
-        return cls(
-            *(str(path), metadata.name, heard.seconds, length, metadata.tags, heard.scores, heard.times)
-        )
 
-    def shown(self, top: int) -> "Taggram":
-        """The tags that score highest anywhere, in that order; those of one meaning as one.
+def preference(file: ModelFile) -> tuple[bool, float]:
+    """The higher, the better a model suits for tags over time: short segments first, then ROC AUC."""
+    return file.metadata.config.arch == "musicnn", file.metadata.roc_auc or 0.0
 
-        Args:
-            top: how many at most; 0 for all.
-        """
-        names = [NAMES.get(tag, tag) for tag in self.tags]
-        found = {name: self.scores[:, [name == other for other in names]].max(axis=1) for name in names}
-        best = sorted(found, key=lambda name: -found[name].max())[: top or None]
-        scores = np.stack([found[name] for name in best], axis=1)
-        return Taggram(self.path, self.model, self.seconds, self.length, tuple(best), scores, self.times)
 
-    def columns(self, most: int) -> tuple[NDArray[np.float64], Array]:
-        """What to draw: edges [n + 1] in seconds from 0 to the end of the file, and scores [n, tags] between.
+def too_short(scores: Scores) -> bool:
+    """Whether a file is less than two segments, so that there is nothing to see over time."""
+    return scores.duration < 2 * scores.segment_seconds
 
-        A column reaches to the middle between its segment's centre and the next one's. If there are more
-        than `most`, neighbours are averaged.
-        """
-        centres = self.times + self.length / 2
-        edges = np.concatenate([[0.0], (centres[1:] + centres[:-1]) / 2, [self.seconds]])
-        together = -(-len(self.scores) // most)
-        starts = np.arange(0, len(self.scores), together)
-        counts = np.diff(starts, append=len(self.scores))
-        sums = np.add.reduceat(self.scores, starts, axis=0, dtype=np.float32)
-        means: Array = (sums / counts[:, None]).astype(np.float32)
-        return np.append(edges[starts], self.seconds), means
+
+def of_vocabulary(scores: Scores, vocabulary: str) -> Scores:
+    """The scores of one vocabulary's outputs.
+
+    Raises:
+        VocabularyNotFound: there are none.
+    """
+    places = [n for n, output in enumerate(scores.outputs) if vocabulary in (ALL, output.vocabulary)]
+    if not places:
+        names = ", ".join(dict.fromkeys(output.vocabulary for output in scores.outputs))
+        raise VocabularyNotFound(f"{scores.model} has no vocabulary {vocabulary!r}. Use {names}, or all.")
+    outputs = tuple(scores.outputs[place] for place in places)
+    return replace(scores, outputs=outputs, scores=scores.scores[:, places])
+
+
+def cells(scores: Scores, most: int, top: int) -> Cells:
+    """The tags that score highest anywhere, in that order; those of one meaning as one.
+
+    A column reaches to the middle between its segment's centre and the next one's. If there are more
+    than `most`, neighbours are averaged.
+
+    Args:
+        top: how many tags at most; 0 for all.
+    """
+    centres = scores.times + scores.segment_seconds / 2
+    edges = np.concatenate([[0.0], (centres[1:] + centres[:-1]) / 2, [scores.duration]])
+    together = -(-len(scores.scores) // most)
+    starts = np.arange(0, len(scores.scores), together)
+    counts = np.diff(starts, append=len(scores.scores))
+    means = np.add.reduceat(scores.scores, starts, axis=0, dtype=np.float32) / counts[:, None]
+    names = [output.tag for output in scores.outputs]
+    columns = [_by_meaning(names, column) for column in means.tolist()]
+    best = sorted(columns[0], key=lambda name: -max(column[name] for column in columns))[: top or None]
+    values = np.array([[column[name] for name in best] for column in columns], np.float32)
+    return Cells(np.append(edges[starts], scores.duration), tuple(best), values)
+
+
+def _by_meaning(names: list[str], column: list[float]) -> dict[str, float]:
+    """The scores of a column by meaning; a name of two vocabularies has the mean of its scores."""
+    found: dict[str, list[float]] = {}
+    for name, score in zip(names, column, strict=True):
+        found.setdefault(name, []).append(score)
+    return imply(merge(Tag(name, sum(each) / len(each)) for name, each in found.items()))
 
 
 def envelope(blocks: Iterable[Array], sr: int, columns: int) -> Array:
@@ -98,33 +111,66 @@ def envelope(blocks: Iterable[Array], sr: int, columns: int) -> Array:
     return outline
 
 
-def write_json(taggram: Taggram, path: Path) -> None:
-    """An object of the fields of `Taggram`, arrays as lists."""
-    found = {name: getattr(taggram, name) for name in Taggram.__slots__}
-    found |= {"seconds": round(taggram.seconds, 4), "length": round(taggram.length, 4)}
-    found["scores"] = [[round(score, 4) for score in row] for row in taggram.scores.tolist()]
-    found["times"] = [round(time, 4) for time in taggram.times.tolist()]
-    path.write_text(as_json(found) + "\n", "utf-8")
+def clock(seconds: float) -> str:
+    """Minutes and seconds, and hours where there are some.
+
+    >>> clock(61), clock(3600)
+    ('1:01', '1:00:00')
+    """
+    minutes, rest = divmod(int(seconds + 1e-6), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def write_csv(taggram: Taggram, path: Path) -> None:
-    """A row a segment: when it starts and ends, in seconds, and the score of each tag."""
-    with path.open("w", encoding="utf-8", newline="") as file:
+def labels(scores: Scores) -> list[str]:
+    """A name for each output: its tag, with the vocabulary where it stands in several."""
+    counts = Counter(output.tag for output in scores.outputs)
+    return [f"{tag} ({vocabulary})" if counts[tag] > 1 else tag for vocabulary, tag in scores.outputs]
+
+
+def write_json(path: str, scores: Scores, out: Path) -> None:
+    """An object of the fields of `numbers`, arrays as lists."""
+    found = numbers(path, scores)
+    found["scores"] = [[round(score, 4) for score in row] for row in scores.scores.tolist()]
+    found["times"] = [round(time, 4) for time in scores.times.tolist()]
+    out.write_text(as_json(found) + "\n", "utf-8")
+
+
+def write_csv(path: str, scores: Scores, out: Path) -> None:
+    """A row a segment: when it starts and ends, in seconds, and the score of each output."""
+    with out.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["start", "end", *taggram.tags])
-        for time, scores in zip(taggram.times.tolist(), taggram.scores.tolist(), strict=True):
-            end = min(time + taggram.length, taggram.seconds)
-            writer.writerow([f"{time:.4f}", f"{end:.4f}", *(f"{score:.4f}" for score in scores)])
+        writer.writerow(["start", "end", *labels(scores)])
+        for time, row in zip(scores.times.tolist(), scores.scores.tolist(), strict=True):
+            end = min(time + scores.segment_seconds, scores.duration)
+            writer.writerow([f"{time:.4f}", f"{end:.4f}", *(f"{score:.4f}" for score in row)])
 
 
-def write_npz(taggram: Taggram, path: Path) -> None:
-    """An array of the name of each field of `Taggram`."""
-    with path.open("wb") as file:
-        arrays: dict[str, Any] = {name: getattr(taggram, name) for name in Taggram.__slots__}
-        np.savez_compressed(file, **arrays)
+def write_npz(path: str, scores: Scores, out: Path) -> None:
+    """An array of the name of each field of `numbers`."""
+    with out.open("wb") as file:
+        np.savez_compressed(file, **numbers(path, scores))
 
 
-WRITERS: dict[str, Callable[[Taggram, Path], None]] = {
+def numbers(path: str, scores: Scores) -> dict[str, Any]:
+    """All there is to know of the segments of a file, by name.
+
+    `scores` [segments, outputs], `times` [segments] in seconds, `tags` and `vocabularies` of the outputs.
+    """
+    return {
+        "path": path,
+        "model": scores.model,
+        "sha256": scores.sha256,
+        "duration": round(scores.duration, 4),
+        "segment_seconds": round(scores.segment_seconds, 4),
+        "tags": [output.tag for output in scores.outputs],
+        "vocabularies": [output.vocabulary for output in scores.outputs],
+        "scores": scores.scores,
+        "times": scores.times,
+    }
+
+
+WRITERS: dict[str, Callable[[str, Scores, Path], None]] = {
     ".json": write_json,
     ".csv": write_csv,
     ".npz": write_npz,

@@ -16,14 +16,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from autotag import Failure, Result, Tagger
-from autotag.batch import Asked, tag_files
-from autotag.errors import ModelError, ModelNotFound
-from autotag.system.pool import AHEAD
+from autotag import Failure, Result, Tagger, TagRequest, tag_files
+from autotag.errors import ModelError, ModelNotFound, VocabularyNotFound
+from autotag.system.pool import QUEUE_PER_WORKER
 from tests.conftest import ROOT, music
 
 SMALL = "vgg-12k-48-x10-db"
-ASKED = Asked(SMALL)
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="looks at other processes in /proc")
 
@@ -59,10 +57,10 @@ def without_ms(outcome: Result | Failure) -> Result | Failure:
 
 
 def test_two_processes_give_what_one_gives_in_the_same_order(songs: list[Path]) -> None:
-    alone = list(tag_files(songs, ASKED, 0))
+    alone = list(tag_files(songs, SMALL, jobs=0))
     assert not multiprocessing.active_children()
-    together = list(tag_files(songs, ASKED, 2))
-    assert [Path(outcome.path) for outcome in together] == songs
+    together = list(tag_files(songs, SMALL, jobs=2))
+    assert [outcome.path for outcome in together] == [str(song) for song in songs]
     assert [outcome.ok for outcome in together] == [True] * 3 + [False] + [True] * 3
     for one, other in zip(alone, together, strict=True):
         if isinstance(one, Result) and isinstance(other, Result):
@@ -71,25 +69,25 @@ def test_two_processes_give_what_one_gives_in_the_same_order(songs: list[Path]) 
         assert without_ms(one) == without_ms(other)
     for path, outcome in zip(songs, together, strict=True):
         assert (outcome.size, outcome.modified) == (path.stat().st_size, path.stat().st_mtime_ns)
-        assert list(outcome.as_dict())[:3] == ["path", "size", "modified"]
+        assert list(outcome.to_dict())[:3] == ["path", "size", "modified"]
 
 
 def test_no_files_need_no_process() -> None:
-    assert list(tag_files([], Asked("vgg-16k-8-x1-log"), 8)) == []
+    assert list(tag_files([], "vgg-16k-8-x1-log", jobs=8)) == []
 
 
 def test_what_is_asked_reaches_every_process(songs: list[Path]) -> None:
-    asked = Asked(SMALL, top=0, merge_synonyms=True, embed=True)
-    for path, outcome in zip(songs[:2], tag_files(songs[:2], asked, 2), strict=True):
-        tagger = Tagger(SMALL)
-        expected = tagger.tag(path, 0, None, True, embed=True)
+    request = TagRequest(top=0, threshold=0.1, embed="mean")
+    tagger = Tagger(SMALL)
+    for path, outcome in zip(songs[:2], tag_files(songs[:2], SMALL, request, jobs=2), strict=True):
+        expected = tagger.tag(path, request)
         assert isinstance(outcome, Result)
         assert [tag for tag, _ in outcome.tags] == [tag for tag, _ in expected.tags]
         assert outcome.embedding is not None
         assert expected.embedding is not None
         np.testing.assert_allclose(outcome.embedding, expected.embedding, atol=1e-5)
         np.testing.assert_allclose(outcome.embedding, tagger.scores(path).embeddings.mean(axis=0), atol=1e-5)
-    assert all(o.embedding is None for o in tag_files(songs[:2], ASKED, 2) if isinstance(o, Result))
+    assert all(o.embedding is None for o in tag_files(songs[:2], SMALL, jobs=2) if isinstance(o, Result))
 
 
 def test_files_are_taken_as_they_are_needed_and_processes_end_with_the_iteration(tmp_path: Path) -> None:
@@ -100,11 +98,11 @@ def test_files_are_taken_as_they_are_needed_and_processes_end_with_the_iteration
         for taken in range(1, 10001):
             yield tmp_path / f"{taken}.mp3"
 
-    with closing(tag_files(missing(), ASKED, 2)) as outcomes:
+    with closing(tag_files(missing(), SMALL, jobs=2)) as outcomes:
         assert next(outcomes) == Failure(
             str(tmp_path / "1.mp3"), "AudioNotFound", f"{tmp_path / '1.mp3'}: no such file"
         )
-        assert taken <= 2 * AHEAD + 2
+        assert taken <= 2 * QUEUE_PER_WORKER + 2
         assert len(multiprocessing.active_children()) in (1, 2)
     assert not multiprocessing.active_children()
 
@@ -113,9 +111,11 @@ def test_files_are_taken_as_they_are_needed_and_processes_end_with_the_iteration
 def test_a_model_that_cannot_be_loaded_is_an_error(songs: list[Path], tmp_path: Path, jobs: int) -> None:
     (tmp_path / "text.onnx").write_text("not a model")
     with pytest.raises(ModelError, match="not an ONNX model"):
-        list(tag_files(songs, Asked(tmp_path / "text.onnx"), jobs))
+        list(tag_files(songs, tmp_path / "text.onnx", jobs=jobs))
     with pytest.raises(ModelNotFound):
-        list(tag_files(songs, Asked("vgg-16k-8-x1-log"), jobs))
+        list(tag_files(songs, "vgg-16k-8-x1-log", jobs=jobs))
+    with pytest.raises(VocabularyNotFound, match="'lastfm' is none of the model's"):
+        list(tag_files(songs, SMALL, TagRequest(vocabulary="lastfm"), jobs=jobs))
 
 
 def at(process: int, path: Path) -> bool:
@@ -141,12 +141,12 @@ def test_a_process_that_is_killed_fails_the_file_it_was_at_alone(
     Thread(target=kill, daemon=True).start()
     before, after = (songs[:2], songs[2:]) if others else ([], [])
     paths = [*before, endless, *after]
-    outcomes = list(tag_files(paths, ASKED, 2))
-    assert [Path(outcome.path) for outcome in outcomes] == paths
+    outcomes = list(tag_files(paths, SMALL, jobs=2))
+    assert [outcome.path for outcome in outcomes] == [str(path) for path in paths]
     crash = outcomes.pop(len(before))
     assert isinstance(crash, Failure)
-    assert crash.kind == "Crashed"
-    assert crash.message.startswith(f"{endless}: the process that read it crashed (Killed): ")
+    assert crash.error == "Crashed"
+    assert crash.message.startswith(f"{endless}: the process that read it crashed (Killed). ")
     assert crash.size == endless.stat().st_size
     assert [outcome.ok for outcome in outcomes] == ([True] * 3 + [False] + [True] * 3) * others
 
@@ -190,7 +190,7 @@ def test_processes_end_with_the_one_that_started_them(songs: list[Path], endless
         started = children(process.pid)
         process.send_signal(how)
         out, err = process.communicate()  # which needs the end of all that could write there
-    assert process.returncode == (130 if how == signal.SIGINT else -how)
+    assert process.returncode == {2: 130, 15: 143}.get(int(how), -how)
     assert out == ""
     assert "Traceback" not in err
     assert len(started) >= 2
@@ -201,9 +201,7 @@ def test_processes_end_with_the_one_that_started_them(songs: list[Path], endless
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the same on all systems, and slow")
 def test_a_script_that_starts_itself_again_is_told(songs: list[Path], tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(
-        "from pathlib import Path\n"
-        "from autotag.batch import Asked, tag_files\n"
-        f"list(tag_files([Path(p) for p in {list(map(str, songs))}], Asked({SMALL!r}), 2))\n"
+        f"from autotag import tag_files\nlist(tag_files({list(map(str, songs))}, {SMALL!r}, jobs=2))\n"
     )
     run = subprocess.run(
         [sys.executable, tmp_path / "script.py"],
@@ -213,5 +211,5 @@ def test_a_script_that_starts_itself_again_is_told(songs: list[Path], tmp_path: 
         check=False,
     )
     assert run.returncode == 1
-    assert "WorkerError: processes end before they have loaded the model (exit code 1)" in run.stderr
+    assert "WorkerError: Processes end before they have loaded the model (exit code 1)" in run.stderr
     assert "if __name__ == '__main__':" in run.stderr

@@ -29,10 +29,10 @@ def test_segments_have_the_frames_that_the_study_counts() -> None:
     [
         ("vgg-11k-48-x2-db", "11000", "12000, 16000"),
         ("vgg-12k-50-x2-db", "50", "128, 96, 48"),
-        ("vgg-12k-24-x2-db", "2", "use 1"),
+        ("vgg-12k-24-x2-db", "2", "Use 1"),
         ("vgg-12k-48-x7-db", "7", "1, 2, 3, 4, 5, 10"),
         ("vgg-12k-48-x2-ln", "'ln'", "log, db"),
-        ("musicnn-12k-48-x2-db", "2", "use 1"),
+        ("musicnn-12k-48-x2-db", "2", "Use 1"),
         ("resnet-12k-48-x2-db", "'resnet'", "vgg, musicnn"),
         ("song", "'song'", "vgg-12k-48-x2-db"),
     ],

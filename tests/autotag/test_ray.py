@@ -8,19 +8,22 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from autotag import Tagger
+from autotag import Tagger, TagRequest
+from autotag.errors import VocabularyNotFound
 from tests.conftest import ROOT, SONG, music
 
-pytest.importorskip("ray", reason="Ray is not installed: pip install 'autotag[ray]'")
+pytest.importorskip("ray", reason="Ray is not installed: pip install 'ray[data]'")
 parquet = pytest.importorskip("pyarrow.parquet")
 
 SMALL = "vgg-12k-48-x10-db"
+
 
 SCRIPT = """
 import os, signal, sys
 from pathlib import Path
 
 import ray
+from autotag import TagRequest
 from autotag.ray import RayTagger
 
 songs, out = map(Path, sys.argv[1:])
@@ -35,7 +38,7 @@ class Mortal(RayTagger):
         return super().__call__(batch)
 
 files = ray.data.read_binary_files(str(songs), include_paths=True)
-asked = {"model": "vgg-12k-48-x10-db", "top": 3}
+asked = {"model": "vgg-12k-48-x10-db", "request": TagRequest(top=3)}
 workers = ray.data.ActorPoolStrategy(size=2)
 rows = files.map_batches(Mortal, batch_size=2, compute=workers, fn_constructor_kwargs=asked)
 rows.write_parquet(str(out / "rows"))
@@ -62,7 +65,7 @@ def test_a_killed_worker_costs_no_song(tmp_path: Path) -> None:
     assert bad["error_message"].startswith(f"{bad['path']}: not ")
     tagger = Tagger(SMALL)
     for name, row in rows.items():
-        expected = tagger.tag(songs / name, top=3).as_dict()
+        expected = tagger.tag(songs / name, TagRequest(top=3)).to_dict()
         assert row["tags"] == expected["tags"]
         assert row["size"] == (songs / name).stat().st_size
 
@@ -74,3 +77,33 @@ def test_files_by_their_paths_alone() -> None:
     assert row["path"] == str(SONG)
     assert row["size"] == SONG.stat().st_size
     assert len(row["tags"]) == 5
+
+
+def test_files_by_their_content_leave_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from autotag.ray import RayTagger
+
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "none"))  # there is no place for temporary files
+    monkeypatch.setattr("tempfile.tempdir", None)
+    content = SONG.read_bytes()
+    batch: dict[str, list[object]] = {
+        "path": ["s3://bucket/a.mp3", "s3://bucket/b.mp3"],
+        "bytes": [content, b"words"],
+    }
+    good, bad = RayTagger(SMALL, TagRequest(top=3))(batch).to_pylist()
+    expected = Tagger(SMALL).tag(SONG, TagRequest(top=3)).to_dict()
+    assert (good["path"], good["size"], good["tags"]) == (
+        *("s3://bucket/a.mp3", len(content)),
+        expected["tags"],
+    )
+    assert (bad["path"], bad["size"], bad["ok"], bad["error_kind"]) == (
+        *("s3://bucket/b.mp3", 5),
+        *(False, "NotAudio"),
+    )
+    assert bad["error_message"].startswith("s3://bucket/b.mp3: not ")
+
+
+def test_what_cannot_be_done_is_said_before_the_first_file() -> None:
+    from autotag.ray import RayTagger
+
+    with pytest.raises(VocabularyNotFound):
+        RayTagger(SMALL, TagRequest(vocabulary="mine"))

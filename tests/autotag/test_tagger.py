@@ -1,19 +1,23 @@
+import pickle
 import subprocess
 import sys
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from autotag import Failure, Result, Tagger
+from autotag import Failure, Result, Tagger, TagRequest
 from autotag.audio.decode import decode
 from autotag.audio.mel import log_mel
+from autotag.config import DEFAULT, Config
 from autotag.errors import AudioNotFound
 from autotag.models.registry import load, models
 from tests.conftest import ROOT, music
 
 SMALL = "vgg-12k-48-x10-db"
+EVERY = TagRequest(top=0, merge=False)
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +25,10 @@ def tagger() -> Tagger:
     return Tagger(SMALL)
 
 
-@pytest.mark.parametrize("name", [n for n, e in models().items() if e.metadata.vocabulary == "mtat"])
+@pytest.mark.parametrize("name", [n for n, file in models().items() if "mtat" in file.metadata.vocabularies])
 def test_the_example_sounds_like_what_it_is(name: str, song: Path) -> None:
     """It is a guitar with two bowed strings: see examples/compose.py."""
-    tags = [tag for tag, _ in Tagger(name).tag(song).tags]
+    tags = [tag for tag, _ in Tagger(name).tag(song, TagRequest(vocabulary="mtat")).tags]
     assert {"guitar", "strings"} <= set(tags)
 
 
@@ -34,74 +38,76 @@ def test_scores_are_the_mean_over_segments_of_the_ladder(tagger: Tagger, song: P
     frames = model.metadata.frames
     assert frames < mel.shape[1] < 2 * frames
     scores, _ = model(np.stack([mel[:, :frames], mel[:, -frames:]]))
-    result = tagger.tag(song, top=0)
+    result = tagger.tag(song, TagRequest(top=0, vocabulary="mtat", merge=False))
     assert result.segments == 2
+    assert result.scores == pytest.approx(scores.mean(axis=0), abs=1e-5)
     found = dict(result.tags)
-    for tag, score in zip(model.metadata.tags, scores.mean(axis=0), strict=True):
-        assert found[tag] == pytest.approx(float(score), abs=1e-5)
+    for output, score in zip(model.metadata.outputs, scores.mean(axis=0), strict=True):
+        if output.vocabulary == "mtat":
+            assert found[output.tag] == pytest.approx(float(score), abs=1e-5)
 
 
 def test_scores_and_embeddings_come_per_segment(tagger: Tagger, song: Path) -> None:
-    heard = tagger.scores(song)
-    assert heard.scores.shape == (2, 50)
-    assert heard.embeddings.shape == (2, 2048)
-    assert not np.array_equal(heard.scores[0], heard.scores[1])
+    found = tagger.scores(song)
+    assert found.scores.shape == (2, len(tagger.metadata.outputs))
+    assert (found.model, found.sha256) == (SMALL, models()[SMALL].sha256)
+    assert found.embeddings.shape == (2, 2048)
+    assert not np.array_equal(found.scores[0], found.scores[1])
 
 
-def test_a_taggram_says_when_its_segments_start(tmp_path: Path) -> None:
+def test_segments_say_when_they_start(tmp_path: Path) -> None:
     """Silence but for one second of sound, which only the segments that hold it can hear."""
     tagger = Tagger("musicnn-12k-48-x1-db")
     signal = np.zeros(20 * 12000, np.float32)
     signal[12 * 12000 : 13 * 12000] = music(1, 12000)
     soundfile.write(tmp_path / "once.wav", signal, 12000, "FLOAT")
-    scores, times = tagger.taggram(tmp_path / "once.wav", step=0.25)
-    assert scores.shape == (len(times), 50)
+    found = tagger.scores(tmp_path / "once.wav", step=0.25)
+    scores, times = found.scores, found.times
+    assert scores.shape == (len(times), len(found.outputs))
+    assert found.segment_seconds == pytest.approx(139 * 256 / 12000)
     assert times[0] == 0
     np.testing.assert_allclose(np.diff(times)[:-1], 12 * 256 / 12000)
     assert times[-1] == pytest.approx(20 - 139 * 256 / 12000)
     heard = np.abs(scores - scores[0]).max(axis=1) > 1e-3
     assert times[heard].min() == pytest.approx(9.1, abs=0.3)
     assert times[heard].max() == pytest.approx(12.9, abs=0.3)
-    whole, apart = tagger.taggram(tmp_path / "once.wav")
-    np.testing.assert_allclose(apart, [*np.arange(6) * 140 * 256 / 12000, times[-1]])
-    np.testing.assert_allclose(whole[-1], scores[-1], atol=1e-5)
+    whole = tagger.scores(tmp_path / "once.wav")
+    np.testing.assert_allclose(whole.times, [*np.arange(6) * 140 * 256 / 12000, times[-1]])
+    np.testing.assert_allclose(whole.scores[-1], scores[-1], atol=1e-5)
 
 
 def test_times_of_an_excerpt_are_those_of_the_file(tagger: Tagger, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "song.wav", music(90, 12000), 12000, "FLOAT")
-    assert tagger.scores(tmp_path / "song.wav", seconds=29.1).times == pytest.approx(30.45)
-    assert tagger.taggram(tmp_path / "song.wav")[1][-1] == pytest.approx(90 - 29.12)
+    assert tagger.scores(tmp_path / "song.wav", excerpt=29.1).times == pytest.approx(30.45)
+    assert tagger.scores(tmp_path / "song.wav").times[-1] == pytest.approx(90 - 29.12)
 
 
 @pytest.mark.parametrize("step", [0, -1, 0.05, 30, float("nan"), float("inf")])
 def test_a_step_is_of_a_frame_to_a_segment(tagger: Tagger, song: Path, step: float) -> None:
-    with pytest.raises(ValueError, match=r"a step of .* s: use one from 0\.213 s, .* to 29\.23 s"):
-        tagger.taggram(song, step)
+    with pytest.raises(ValueError, match=r"The step is .* s\. Use one from 0\.213 s, .* to 29\.23 s"):
+        tagger.scores(song, step=step)
 
 
-def test_a_taggram_of_a_short_file_is_one_segment(tagger: Tagger, tmp_path: Path) -> None:
+def test_a_short_file_is_one_segment(tagger: Tagger, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "short.wav", music(2, 12000), 12000, "FLOAT")
-    scores, times = tagger.taggram(tmp_path / "short.wav", step=1)
-    assert (scores.shape, times.tolist()) == ((1, 50), [0.0])
+    found = tagger.scores(tmp_path / "short.wav", step=1)
+    assert (len(found.scores), found.times.tolist()) == (1, [0.0])
 
 
 def test_an_embedding_is_the_mean_over_the_segments(tagger: Tagger, song: Path) -> None:
     embedding = tagger.embed(song)
     assert embedding.dtype == np.float32
     np.testing.assert_allclose(embedding, tagger.scores(song).embeddings.mean(axis=0), rtol=1e-5)
-    found = tagger.tag(song, embed="segments")
+    found = tagger.tag(song, TagRequest(embed="segments"))
     assert found.embedding is not None
     assert found.times is not None
     assert (found.embedding.shape, found.times.shape) == ((2, 2048), (2,))
 
 
 def test_top(tagger: Tagger, song: Path) -> None:
-    every = tagger.tag(song, top=0).tags
-    assert len(every) == 50
+    every = tagger.tag(song, TagRequest(top=0)).tags
     assert list(every) == sorted(every, key=lambda tag: -tag.score)
-    assert tagger.tag(song, top=3).tags == every[:3]
-    with pytest.raises(ValueError, match="top is -1"):
-        tagger.tag(song, top=-1)
+    assert tagger.tag(song, TagRequest(top=3)).tags == every[:3]
 
 
 def test_the_study_s_excerpt_is_one_segment_without_a_word(tagger: Tagger, tmp_path: Path) -> None:
@@ -119,7 +125,8 @@ def test_a_short_file_is_repeated_and_says_so(tagger: Tagger, tmp_path: Path) ->
     result = tagger.tag(tmp_path / "short.wav")
     assert result.segments == 1
     assert result.warnings == ("0.2 s is less than one segment of 29.1 s: repeated to fill it",)
-    assert result.tags == tagger.tag(tmp_path / "repeated.wav").tags
+    # The offset that is removed is that of the whole file, so that the two differ by a hair.
+    assert result.scores == pytest.approx(tagger.tag(tmp_path / "repeated.wav").scores, abs=0.01)
 
 
 def test_a_long_file_is_the_mean_of_its_parts(tagger: Tagger, tmp_path: Path) -> None:
@@ -128,7 +135,7 @@ def test_a_long_file_is_the_mean_of_its_parts(tagger: Tagger, tmp_path: Path) ->
     names = ["a.wav", "b.wav", "both.wav"]
     for name, signal in zip(names, [*parts, np.concatenate(parts)], strict=True):
         soundfile.write(tmp_path / name, signal, 12000, "FLOAT")
-    first, second, both = (dict(tagger.tag(tmp_path / name, top=0).tags) for name in names)
+    first, second, both = (dict(tagger.tag(tmp_path / name, EVERY).tags) for name in names)
     for tag, score in both.items():
         assert score == pytest.approx((first[tag] + second[tag]) / 2, abs=0.03)
 
@@ -170,9 +177,9 @@ def test_scores_of_a_long_file_are_those_of_its_segments(tagger: Tagger, hours: 
     whole = mel.shape[1] // frames
     cut = [*np.split(mel[:, : whole * frames], whole, axis=1), mel[:, -frames:]]
     scores = np.concatenate([model(np.stack([segment]))[0] for segment in cut])
-    np.testing.assert_allclose(tagger.scores(hours[20]).scores, scores, atol=1e-4)
-    found = dict(tagger.tag(hours[20], top=0).tags)
-    assert list(found.values()) == pytest.approx(sorted(scores.mean(axis=0), reverse=True), abs=1e-4)
+    # INT8 turns a last bit of the front-end, which differs between BLAS kernels, into up to 0.0012.
+    np.testing.assert_allclose(tagger.scores(hours[20]).scores, scores, atol=0.01)
+    assert tagger.tag(hours[20]).scores == pytest.approx(scores.mean(axis=0), abs=0.01)
 
 
 def test_an_excerpt_is_tagged_as_if_it_were_the_file(tagger: Tagger, tmp_path: Path) -> None:
@@ -180,20 +187,18 @@ def test_an_excerpt_is_tagged_as_if_it_were_the_file(tagger: Tagger, tmp_path: P
     soundfile.write(tmp_path / "whole.wav", signal, 12000, "FLOAT")
     middle = signal[(len(signal) - 349200) // 2 :][:349200]
     soundfile.write(tmp_path / "middle.wav", middle, 12000, "FLOAT")
-    result = tagger.tag(tmp_path / "whole.wav", seconds=29.1)
+    result = tagger.tag(tmp_path / "whole.wav", TagRequest(excerpt=29.1))
     assert result.tags == tagger.tag(tmp_path / "middle.wav").tags
     assert (result.segments, result.warnings) == (1, ())
     assert result.excerpt == pytest.approx(29.1)
     assert result.duration == pytest.approx(90)
-    assert list(result.as_dict())[3:6] == ["duration", "excerpt", "segments"]
-    (short,) = tagger.tag_all([tmp_path / "middle.wav"], seconds=60)
+    assert list(result.to_dict())[4:7] == ["duration", "excerpt", "segments"]
+    (short,) = tagger.tag_all([tmp_path / "middle.wav"], TagRequest(excerpt=60))
     assert isinstance(short, Result)
     assert short.excerpt is None
-    assert "excerpt" not in short.as_dict()
+    assert "excerpt" not in short.to_dict()
     # Less than a segment is repeated, but who asks for that need not be told.
-    assert tagger.tag(tmp_path / "whole.wav", seconds=3).warnings == ()
-    with pytest.raises(ValueError, match="above 0"):
-        tagger.tag(tmp_path / "whole.wav", seconds=0)
+    assert tagger.tag(tmp_path / "whole.wav", TagRequest(excerpt=3)).warnings == ()
 
 
 def test_the_same_music_in_every_rate_and_channel_count_has_the_same_tags(
@@ -205,7 +210,7 @@ def test_the_same_music_in_every_rate_and_channel_count_has_the_same_tags(
         t = np.arange(29 * sr) / sr
         tone = 0.3 * np.sin(2 * np.pi * 440 * t) + 0.2 * np.sin(2 * np.pi * 660 * t)
         soundfile.write(tmp_path / "song.wav", np.tile(tone[:, None], channels), sr, "FLOAT")
-        results.append(dict(tagger.tag(tmp_path / "song.wav", top=0).tags))
+        results.append(dict(tagger.tag(tmp_path / "song.wav", EVERY).tags))
     for other in results[1:]:
         for tag, score in results[0].items():
             assert other[tag] == pytest.approx(score, abs=0.05)
@@ -219,6 +224,27 @@ def test_a_bad_file_raises_alone_and_is_a_value_among_many(tagger: Tagger, song:
     results = list(tagger.tag_all(["none.mp3", song]))
     assert results[0] == Failure("none.mp3", "AudioNotFound", "none.mp3: no such file")
     assert isinstance(results[1], Result)
+
+
+def test_a_tagger_shows_its_model_and_travels_as_it(tagger: Tagger, song: Path) -> None:
+    assert repr(tagger) == f"Tagger('{SMALL}')"
+    assert pickle.loads(pickle.dumps(tagger)).tag(song).tags == tagger.tag(song).tags
+    with get_context("spawn").Pool(1) as pool:
+        (there,) = pool.map(tagger.tag, [song])
+    assert there.tags == tagger.tag(song).tags
+
+
+def test_one_name_is_one_file_and_a_bad_entry_is_a_failure_of_its_own(tagger: Tagger, song: Path) -> None:
+    (one,) = tagger.tag_all(str(song))
+    assert one.ok
+    for entry in (None, float("nan"), 7):
+        bad, good = tagger.tag_all([entry, song])  # type: ignore[list-item]
+        assert (bad.ok, good.ok) == (False, True)
+
+
+def test_the_default_is_the_documented_one() -> None:
+    assert Tagger().metadata.name == DEFAULT.name
+    assert Tagger(Config(mels=48, hop=10)).metadata.name == SMALL
 
 
 def test_milliseconds_are_positive(tagger: Tagger, song: Path) -> None:

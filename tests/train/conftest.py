@@ -1,16 +1,20 @@
 """A small data set in MagnaTagATune's layout, of real MP3s."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 
 from tests.conftest import music
-from train.datasets import msd as million
-from train.datasets.mtat import TAGS
+from train.data import msd as million
+from train.data.mtat import TAGS
 
 FOLDERS = "0123456789abcccccddddeef"
+
+TEACHERS = {"one": 3, "two": 4}
+"""Published models and the sizes of their embeddings."""
 
 
 def write_labels(root: Path, soft: np.ndarray) -> None:
@@ -40,7 +44,15 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         seconds = 20 if clip == 3 else 29.1
         signal = music(seconds, 16000, clip)
         soundfile.write(root / folder / f"clip-{clip}.mp3", signal, 16000)
-    write_labels(root, np.random.default_rng(0).random((len(FOLDERS), len(TAGS))))
+    rng = np.random.default_rng(0)
+    soft = 0.9 * rng.random((len(FOLDERS), len(TAGS)))
+    for split, tag in (("c", 0), ("d", 1)):  # the highest tenth of each tag are three clips of one split
+        highest = soft[FOLDERS.index(split) :][:3, tag::2]
+        highest[:] = 0.91 + 0.1 * highest
+    write_labels(root, soft)
+    embeddings = {f"{name}_embedding": rng.random((len(FOLDERS), size)) for name, size in TEACHERS.items()}
+    arrays: dict[str, Any] = {"clip_id": np.arange(len(FOLDERS)), **embeddings}
+    np.savez(root / "teacher_embeddings.npz", **arrays)
     return root
 
 

@@ -15,18 +15,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from filelock import FileLock
 
 from autotag.config import GRID, Config
 from autotag.models.model import Model
+from autotag.system.lock import locked
 from tests.conftest import ROOT, Run
 from tests.train.conftest import children
-from train.architectures import cost
 from train.errors import RunError
-from train.figure import figure_1
-from train.fit import Recipe
-from train.published import LISTED, SCORES, USED
-from train.report import collect, report
+from train.fit.recipe import Recipe
+from train.fit.run import RunResult
+from train.networks import cost
+from train.report.figure import figure_1
+from train.report.published import LISTED, SCORES, USED
+from train.report.tables import collect, report
 from train.study import choose
 
 NAMES = ("vgg-12k-48-x10-db", "vgg-12k-96-x10-db")
@@ -87,9 +88,9 @@ def test_every_run_has_a_folder(work: Path) -> None:
         assert len((run / "metrics.jsonl").read_text().splitlines()) == 2
         metadata = Model(run / f"{name}.fp32.onnx").metadata
         assert metadata.name == f"msd-{name}"
-        assert metadata.tags[0] == "rock"
+        assert metadata.outputs[0] == ("msd", "rock")
         assert metadata.split["train"] == "train_x_msd_id.txt"
-        assert metadata.scores["fp32"] == json.loads((run / "result.json").read_text())["scores"]
+        assert metadata.metrics["fp32"] == json.loads((run / "result.json").read_text())["metrics"]
     assert len({str(scores) for scores in outcome(work).values()}) == 4, "seeds and resolutions differ"
 
 
@@ -138,7 +139,7 @@ def test_a_run_of_another_process_is_waited_for(msd: Path, cache: Path, tmp_path
     run.mkdir(parents=True)
     one = [*command(msd, cache, tmp_path), "--runs", "1", "--epochs", "1"]
     with start(*one) as process:
-        with FileLock(run / "lock"):
+        with locked(run / "lock"):
             while not (tmp_path / NAMES[1] / "seed-0" / f"{NAMES[1]}.fp32.onnx").exists():
                 assert process.poll() is None
                 time.sleep(0.05)
@@ -158,23 +159,23 @@ def test_a_run_that_fails_does_not_stop_the_grid(msd: Path, cache: Path, train: 
     done = train(*command(msd, cache, tmp_path), "--runs", "1", "--epochs", "1")
     assert done.returncode == 1
     assert f"{NAMES[0]} seed 0 failed: {run} holds another run" in done.stderr
-    assert done.stderr.endswith(f"error: 1 runs failed, the others are complete: {run}\n")
+    assert f"error: 1 runs failed, the others are complete: {run}. " in done.stderr
     assert (tmp_path / NAMES[1] / "seed-0" / f"{NAMES[1]}.fp32.onnx").exists()
 
 
 def test_fit_keeps_out_of_a_run_of_another_process(msd: Path, train: Run, tmp_path: Path) -> None:
     run = tmp_path / NAMES[0] / "seed-0"
     run.mkdir(parents=True)
-    with FileLock(run / "lock"):
+    with locked(run / "lock"):
         done = train("fit", NAMES[0], "--data", msd, "--cache", tmp_path, "--work", tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert f"error: {run}: another process is at this run" in done.stderr
 
 
 def test_the_grid_is_not_for_torchrun(msd: Path, train: Run, tmp_path: Path) -> None:
     done = train("study", "--data", msd, "--work", tmp_path, WORLD_SIZE="2", RANK="0")
-    assert done.returncode == 1
-    assert "start it once per GPU instead" in done.stderr
+    assert done.returncode == 2
+    assert "Start it once per GPU instead" in done.stderr
 
 
 def test_the_best_run_of_each_configuration_is_exported(
@@ -188,10 +189,10 @@ def test_the_best_run_of_each_configuration_is_exported(
         best = min(results, key=lambda result: result["valid_loss"])
         path = tmp_path / f"msd-{name}.onnx"
         run = train("evaluate", path, "--data", msd, "--cache", cache)
-        measured = Model(path).metadata.scores
+        measured = Model(path).metadata.metrics
         assert json.loads(run.stdout).items() >= measured["int8"]["test"].items()
         scores = measured["fp32"]["test"]
-        assert scores["roc_auc"] == pytest.approx(best["scores"]["test"]["roc_auc"], abs=1e-6)
+        assert scores["roc_auc"] == pytest.approx(best["metrics"]["test"]["roc_auc"], abs=1e-6)
     (found,) = json.loads(
         autotag(song, "--model", tmp_path / f"msd-{NAMES[0]}.onnx", "--format", "json").stdout
     )
@@ -204,7 +205,8 @@ def test_two_processes_train_one_network(data: Path, cache: Path, tmp_path: Path
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
     def launch(work: str) -> "subprocess.Popen[str]":
-        fit = ["-m", "train", "fit", NAMES[0], "--data", str(data), "--recipe", "soft", "--epochs", "3"]
+        soft = ["--recipe", "soft", "--labels", "soft", "--epochs", "3"]
+        fit = ["-m", "train", "fit", NAMES[0], "--data", str(data), *soft]
         return subprocess.Popen(
             [*torchrun, *fit, "--cache", str(cache), "--work", str(tmp_path / work)],
             cwd=ROOT,
@@ -244,10 +246,10 @@ def test_the_report(work: Path, train: Run, tmp_path: Path) -> None:
     assert "7 / 4 / 4 clips" in text.splitlines()[0]
     assert "4 runs of 2 of 100 configurations" in text
     assert "Recipe (not the study's): labels annotations, epochs 2, batch 64" in text
-    assert "have no AUC, because all clips have them or none" in text
+    assert "have no AUC, because too few clips have them, or all" in text
     for name in NAMES:
         results = [json.loads(path.read_text()) for path in work.glob(f"{name}/*/result.json")]
-        scores = [100 * result["scores"]["test"]["roc_auc"] for result in results]
+        scores = [100 * result["metrics"]["test"]["roc_auc"] for result in results]
         row = next(line for line in text.splitlines() if line.startswith(f"| {name} | 2 |"))
         assert f"| {np.mean(scores):.2f} ± {np.std(scores, ddof=1):.2f} |" in row
         assert (
@@ -262,16 +264,20 @@ def test_the_report(work: Path, train: Run, tmp_path: Path) -> None:
 
 
 def result_of(name: str, seed: int, roc_auc: float, **other: Any) -> dict[str, Any]:
-    """What a run on all of MagnaTagATune would have left, with made-up scores."""
-    scores = {"roc_auc": roc_auc, "pr_auc": roc_auc / 2}
+    """What a run on all of MagnaTagATune would have left, with made-up metrics."""
     return {
         "config": name,
-        "dataset": {"kind": "mtat", "name": "magnatagatune"},
+        "kind": "mtat",
+        "dataset": "magnatagatune",
+        "fingerprint": "none",
+        "epoch": 13,
+        "valid_loss": 0.1,
+        "precision": "float32",
         "listed": LISTED["mtat"],
         "clips": USED["mtat"],
         "undefined": {"valid": [], "test": []},
         "recipe": asdict(Recipe(seed=seed)),
-        "scores": {"test": scores},
+        "metrics": {"test": {"roc_auc": roc_auc, "pr_auc": roc_auc / 2}},
         "gmac": 2.0,
         "parameters": 1000,
         "bytes_per_clip": 4000,
@@ -328,7 +334,7 @@ def test_half_a_data_set_says_so_in_the_heading(tmp_path: Path) -> None:
 
 
 def test_one_report_holds_both_data_sets(tmp_path: Path) -> None:
-    msd = {"dataset": {"kind": "msd", "name": "msd"}, "listed": LISTED["msd"], "clips": USED["msd"]}
+    msd = {"kind": "msd", "dataset": "msd", "listed": LISTED["msd"], "clips": USED["msd"]}
     name = "musicnn-12k-96-x1-db"
     write_results(tmp_path / "a", [result_of(name, 0, 0.91)])
     write_results(tmp_path / "b", [result_of(name, 0, 0.87, **msd)])
@@ -366,11 +372,16 @@ def test_choosing_from_the_grid() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["study", "--data", "nowhere", "--only", "x*"], 1, "--only 'x*' matches no configuration of all"),
-        (["study", "--data", "nowhere"], 1, "nowhere: no data set"),
-        (["report", "nowhere"], 1, "nowhere: no complete run in it"),
+        (["study", "--data", "nowhere", "--only", "x*"], 2, "--only 'x*' matches no configuration of all"),
+        (
+            ["study", "--data", "nowhere", "--arch", "x"],
+            2,
+            "--arch 'x' is not an architecture. Use vgg, musicnn or all.",
+        ),
+        (["study", "--data", "nowhere"], 2, "nowhere: no data set"),
+        (["report", "nowhere"], 2, "nowhere: no complete run in it"),
         (["export"], 2, "name one RUN, or use --all"),
-        (["export", "--all", "--work", "nowhere"], 1, "nowhere: no complete run in it"),
+        (["export", "--all", "--work", "nowhere"], 2, "nowhere: no complete run in it"),
     ],
 )
 def test_a_wrong_request_says_what_is_wrong(
@@ -383,7 +394,8 @@ def test_a_wrong_request_says_what_is_wrong(
 
 
 def test_the_figure_is_drawn_the_same_twice(tmp_path: Path) -> None:
-    results = {Config.parse(NAMES[0]): [result_of(NAMES[0], seed, 0.9 + seed / 100) for seed in (0, 1)]}
+    found = [RunResult.from_dict(result_of(NAMES[0], seed, 0.9 + seed / 100)) for seed in (0, 1)]
+    results = {Config.parse(NAMES[0]): found}
     paths = [tmp_path / f"{i}.svg" for i in range(2)]
     for path in paths:
         figure_1(results, path)

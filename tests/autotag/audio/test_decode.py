@@ -44,7 +44,7 @@ def test_formats(tmp_path: Path, suffix: str, subtype: str, sr: int) -> None:
     samples = np.concatenate(list(audio))
     assert samples.dtype == np.float32
     assert len(samples) == pytest.approx(36000, rel=0.01)
-    assert audio.seconds == pytest.approx(3, rel=0.01)
+    assert audio.duration == pytest.approx(3, rel=0.01)
     assert audio.warnings == []
     expected = music(3, 12000)[: len(samples)]
     # Noise above 6 kHz aside, the resampled signal is the signal.
@@ -88,17 +88,17 @@ def test_a_truncated_mp3_gives_what_it_has(tmp_path: Path, song: Path) -> None:
     audio = Audio(tmp_path / "half.mp3", 12000)
     seconds = sum(map(len, audio)) / 12000
     assert seconds == pytest.approx(15, abs=1)
-    assert audio.warnings == [f"ends early: {audio.seconds:.1f} of 30.0 s could be decoded"]
+    assert audio.warnings == [f"ends early: {audio.duration:.1f} of 30.0 s could be decoded"]
 
 
-def test_a_damaged_mp3_gives_what_came_before(tmp_path: Path, song: Path) -> None:
+def test_a_damaged_mp3_gives_what_came_before_and_after(tmp_path: Path, song: Path) -> None:
     whole = song.read_bytes()
     noise = np.random.default_rng(0).bytes(20000)
     (tmp_path / "damaged.mp3").write_bytes(whole[:200000] + noise + whole[300000:])
     audio = Audio(tmp_path / "damaged.mp3", 12000)
     seconds = sum(map(len, audio)) / 12000
-    assert 5 < seconds < 12
-    assert audio.warnings == [f"damaged: {audio.seconds:.1f} of 30.0 s could be decoded"]
+    assert seconds == pytest.approx(30 * (1 - 100000 / len(whole)), abs=0.3)
+    assert audio.warnings == [f"damaged: {audio.duration:.1f} of 30.0 s could be decoded"]
 
 
 def test_a_flac_that_does_not_say_how_long_it_is_is_whole(tmp_path: Path) -> None:
@@ -143,23 +143,13 @@ def test_a_header_that_announces_more_than_there_is(tmp_path: Path, suffix: str)
     path.write_bytes(path.read_bytes()[:300000])
     audio = Audio(path, 12000)
     assert sum(map(len, audio)) == pytest.approx(150000, abs=100)
-    assert "ends early: its header announces more" in audio.warnings
-
-
-def test_a_chain_of_streams_says_that_one_was_read(tmp_path: Path) -> None:
-    for name in ("a.ogg", "b.ogg"):
-        soundfile.write(tmp_path / name, music(20, 44100), 44100)
-    chain = (tmp_path / "a.ogg").read_bytes() + (tmp_path / "b.ogg").read_bytes()
-    (tmp_path / "chain.ogg").write_bytes(chain)
-    audio = Audio(tmp_path / "chain.ogg", 12000)
-    assert sum(map(len, audio)) == pytest.approx(240000, rel=0.01)
-    assert audio.warnings == ["several streams one after the other: only the first was read"]
+    assert audio.warnings == ["ends early: 12.5 of 30.0 s could be decoded"]
 
 
 def test_iterating_twice_is_starting_again(song: Path) -> None:
     audio = Audio(song, 12000)
-    first = sum(map(len, audio)), audio.seconds
-    assert (sum(map(len, audio)), audio.seconds) == first
+    first = sum(map(len, audio)), audio.duration
+    assert (sum(map(len, audio)), audio.duration) == first
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "opus", "mp3", "aiff"])
@@ -170,8 +160,8 @@ def test_an_excerpt_is_the_middle(tmp_path: Path, suffix: str) -> None:
     audio = Audio(path, 12000, 5)
     middle = np.concatenate(list(audio))
     assert len(middle) == 60000
-    assert audio.heard == pytest.approx(5)
-    assert audio.seconds == pytest.approx(20, abs=0.05)
+    assert audio.seconds_read == pytest.approx(5)
+    assert audio.duration == pytest.approx(20, abs=0.05)
     assert audio.warnings == []
     start = (len(whole) - 60000) // 2
     assert delay(middle, whole[start:]) <= 1
@@ -192,7 +182,7 @@ def test_a_file_shorter_than_the_excerpt_is_whole(tmp_path: Path) -> None:
     for excerpt in (5, 5.01, 1000):
         audio = Audio(tmp_path / "song.wav", 12000, excerpt)
         assert sum(map(len, audio)) == 60000
-        assert audio.heard == audio.seconds == pytest.approx(5)
+        assert audio.seconds_read == audio.duration == pytest.approx(5)
 
 
 @pytest.mark.parametrize("excerpt", [0, -1, float("nan"), float("inf")])
@@ -207,25 +197,27 @@ def test_an_excerpt_of_a_broken_file_is_the_middle_of_what_there_is(
 ) -> None:
     data = song.read_bytes()
     half = data[: len(data) // 2]
-    rest = np.random.default_rng(0).bytes(20000) + data[300000:] if how == "damaged" else b""
+    rest = np.random.default_rng(0).bytes(20000) if how == "damaged" else b""
     (tmp_path / "broken.mp3").write_bytes(half + rest)
     whole = Audio(tmp_path / "broken.mp3", 12000)
     samples = np.concatenate(list(whole))
     audio = Audio(tmp_path / "broken.mp3", 12000, 5)
     middle = np.concatenate(list(audio))
-    assert audio.seconds == pytest.approx(whole.seconds)
-    assert audio.seconds == pytest.approx(15, abs=1)
+    assert audio.duration == pytest.approx(whole.duration)
+    assert audio.duration == pytest.approx(15, abs=1)
     assert audio.warnings == whole.warnings != []
     start = (len(samples) - 60000) // 2
     assert delay(middle, samples[start:]) <= 1
 
 
-def test_damage_in_the_excerpt_itself_is_said(tmp_path: Path) -> None:
+def test_damage_in_the_excerpt_itself_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     soundfile.write(tmp_path / "song.flac", music(60, 12000), 12000)
     data = bytearray((tmp_path / "song.flac").read_bytes())
     middle = len(data) // 2
     data[middle : middle + 20000] = np.random.default_rng(0).bytes(20000)
     (tmp_path / "song.flac").write_bytes(data)
+    monkeypatch.setitem(sys.modules, "av", None)  # which would go on behind the damage
+    monkeypatch.setenv("PATH", "")
     audio = Audio(tmp_path / "song.flac", 12000, 20)
     heard = sum(map(len, audio)) / 12000
     assert 5 < heard < 19
@@ -239,7 +231,7 @@ def test_an_excerpt_of_a_file_that_does_not_say_how_long_it_is(tmp_path: Path, s
     whole = decode(tmp_path / "song.mp3", 12000)
     audio = Audio(tmp_path / "song.mp3", 12000, 5)
     middle = np.concatenate(list(audio))
-    assert audio.seconds == pytest.approx(30, abs=0.1)
+    assert audio.duration == pytest.approx(30, abs=0.1)
     start = (len(whole) - 60000) // 2
     assert delay(middle, whole[start:]) <= 1
 
@@ -297,7 +289,7 @@ def test_tags_do_not_change_what_is_heard(tmp_path: Path, song: Path) -> None:
         audio = Audio(path, 12000)
         np.testing.assert_array_equal(np.concatenate(list(audio)), plain, err_msg=path.name)
         assert audio.warnings == []
-        assert audio.seconds == pytest.approx(30, abs=0.01)
+        assert audio.duration == pytest.approx(30, abs=0.01)
         assert sum(map(len, Audio(path, 12000, 5))) == 60000
 
 
@@ -320,7 +312,6 @@ def _bad(folder: Path) -> dict[str, type[AudioError]]:
     infinite[-1] = -np.inf
     soundfile.write(folder / "inf.wav", infinite, 44100, "FLOAT")
     soundfile.write(folder / "integers.wav", 32768 * music(1, 44100), 44100, "FLOAT")
-    soundfile.write(folder / "antiphase.wav", music(1, 44100)[:, None] * [1, -1], 44100, "FLOAT")
     soundfile.write(folder / "click.wav", np.ones(100, np.float32), 44100)
     soundfile.write(folder / "slow.wav", np.ones(1000, np.float32), 10)
     return {
@@ -338,7 +329,6 @@ def _bad(folder: Path) -> dict[str, type[AudioError]]:
         "nan.wav": BadSamples,
         "inf.wav": BadSamples,
         "integers.wav": BadSamples,
-        "antiphase.wav": SilentAudio,
         "click.wav": EmptyAudio,
         "slow.wav": NotAudio,
         "x" * 300: UnreadableAudio,

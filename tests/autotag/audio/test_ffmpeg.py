@@ -4,14 +4,19 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from autotag.audio import ffmpeg
-from autotag.audio.decode import Audio, Source, decode
+from autotag.audio.content import Content, View
+from autotag.audio.decode import Audio, decode
+from autotag.audio.formats import recognised
+from autotag.audio.program import Program
+from autotag.audio.source import Source
 from autotag.errors import NotAudio
 from tests.conftest import ROOT, delay, encode, music
 
@@ -34,14 +39,14 @@ def test_formats(tmp_path: Path, name: str) -> None:
     audio = Audio(encode(tmp_path / name, music(10, sr), sr, codec), 12000)
     samples = np.concatenate(list(audio))
     assert samples.dtype == np.float32
-    assert audio.seconds == pytest.approx(10, abs=0.1)
+    assert audio.duration == pytest.approx(10, abs=0.1)
     assert audio.warnings == []
     assert delay(samples, music(10, 12000)) < 1200
 
     excerpt = Audio(tmp_path / name, 12000, 4)
     middle = np.concatenate(list(excerpt))
     assert len(middle) == 48000
-    assert excerpt.seconds == pytest.approx(10, abs=0.1)
+    assert excerpt.duration == pytest.approx(10, abs=0.1)
     assert delay(middle, samples[(len(samples) - 48000) // 2 :]) < 1200
 
 
@@ -50,17 +55,18 @@ def test_formats(tmp_path: Path, name: str) -> None:
 def test_the_program_decodes_the_same(tmp_path: Path, name: str) -> None:
     codec, sr = FORMATS[name]
     path = encode(tmp_path / name, music(3, sr), sr, codec)
-    found = ffmpeg.recognised(path.read_bytes()[:100])
-    assert found
-    assert PROGRAM
-    with ffmpeg.Program(PROGRAM, path, found) as program, ffmpeg.PyAV(path, found) as pyav:
+    from autotag.audio.ffmpeg import PyAV
+
+    with _view(path) as (view, demuxer), Program(str(PROGRAM), view, demuxer) as program:
+        pyav = PyAV(view, demuxer)
         assert (program.samplerate, program.channels) == (pyav.samplerate, pyav.channels) == (sr, 1)
         one, other = (np.concatenate(list(source.blocks())) for source in (program, pyav))
         assert program.problem == pyav.problem == ""
+        pyav.__exit__()
     shorter = min(len(one), len(other))
     assert abs(len(one) - len(other)) <= 4096
     assert delay(one[:shorter, 0], other[:shorter, 0]) < sr / 10
-    with ffmpeg.Program(PROGRAM, path, found) as program:
+    with _view(path) as (view, demuxer), Program(str(PROGRAM), view, demuxer) as program:
         late = np.concatenate(list(program.blocks(sr)))
     np.testing.assert_array_equal(late, one[sr:])
 
@@ -101,10 +107,10 @@ def test_a_truncated_file_gives_what_it_has(tmp_path: Path) -> None:
     audio = Audio(tmp_path / "song.m4a", 12000)
     assert 8 < sum(map(len, audio)) / 12000 < 12
     (warning,) = audio.warnings
-    assert warning.endswith(f"{audio.seconds:.1f} of 20.0 s could be decoded")
+    assert warning.endswith(f"{audio.duration:.1f} of 20.0 s could be decoded")
     excerpt = Audio(tmp_path / "song.m4a", 12000, 4)
     assert sum(map(len, excerpt)) == 48000
-    assert excerpt.seconds == pytest.approx(audio.seconds)
+    assert excerpt.duration == pytest.approx(audio.duration)
     assert excerpt.warnings == [warning]
 
     (tmp_path / "start.m4a").write_bytes(data[:500])
@@ -136,7 +142,7 @@ def test_damage_is_skipped(tmp_path: Path) -> None:
     path.write_bytes(data)
     audio = Audio(path, 12000)
     assert 12 < sum(map(len, audio)) / 12000 < 19.8
-    assert audio.warnings == [f"damaged: {audio.seconds:.1f} of 20.0 s could be decoded"]
+    assert audio.warnings == [f"damaged: {audio.duration:.1f} of 20.0 s could be decoded"]
 
 
 def test_without_pyav_and_ffmpeg_both_are_named(tmp_path: Path) -> None:
@@ -147,7 +153,7 @@ def test_without_pyav_and_ffmpeg_both_are_named(tmp_path: Path) -> None:
     run = _python(code, path, PATH=str(tmp_path))
     assert run.stderr.splitlines()[-1] == (
         f"autotag.errors.NotAudio: {path}: MPEG-4 audio (AAC or ALAC), which autotag reads with PyAV or "
-        "an ffmpeg program: pip install 'autotag[av]', or put ffmpeg on the PATH"
+        "an ffmpeg program: pip install av, or put ffmpeg on the PATH"
     )
 
 
@@ -162,14 +168,15 @@ def test_pyav_is_imported_only_where_it_is_needed(tmp_path: Path) -> None:
 def test_names_that_ffmpeg_might_take_for_something_else(tmp_path: Path, name: bytes) -> None:
     path = tmp_path / os.fsdecode(name)
     os.rename(encode(tmp_path / "song.m4a", music(3, 44100), 44100, "aac"), path)  # noqa: PTH104
-    found = ffmpeg.recognised(path.read_bytes()[:100])
-    assert found
-    sources: list[Source] = [ffmpeg.PyAV(path, found)]
-    if PROGRAM:
-        sources.append(ffmpeg.Program(PROGRAM, path, found))
-    for source in sources:
-        with source:
-            assert sum(map(len, source.blocks())) == pytest.approx(3 * 44100, abs=3000)
+    from autotag.audio.ffmpeg import PyAV
+
+    with _view(path) as (view, demuxer):
+        sources: list[Source] = [PyAV(view, demuxer)]
+        if PROGRAM:
+            sources.append(Program(PROGRAM, view, demuxer))
+        for source in sources:
+            with source:
+                assert sum(map(len, source.blocks())) == pytest.approx(3 * 44100, abs=3000)
 
 
 def test_a_list_of_other_files_is_not_followed(tmp_path: Path) -> None:
@@ -177,6 +184,15 @@ def test_a_list_of_other_files_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "list.m4a").write_text("ffconcat version 1.0\nfile song.m4a\n")
     with pytest.raises(NotAudio):
         decode(tmp_path / "list.m4a", 12000)
+
+
+@contextmanager
+def _view(path: Path) -> Iterator[tuple[View, str]]:
+    """All of a file, and ffmpeg's name of its format."""
+    with Content(path) as content:
+        found = recognised(content, 0, content.read(0, 4096))
+        assert found
+        yield View(content, 0, content.size), found[0].demuxer
 
 
 def _python(code: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -1,12 +1,18 @@
 """Which files are found below folders, in which order, and in which part of many machines."""
 
 import os
+import subprocess
 import sys
+import time
 from pathlib import Path
+from unicodedata import normalize
 
 import pytest
+import soundfile
 
-from autotag.audio.folders import audio_files, listed
+from autotag.audio.folders import JUNK, SUFFIXES, audio_files, check
+from autotag.audio.lists import listed
+from autotag.errors import AudioNotFound
 
 needs_links = pytest.mark.skipif(sys.platform == "win32", reason="not everybody may make links there")
 
@@ -81,11 +87,115 @@ def test_loops_of_links_are_harmless_and_links_are_followed_last(tmp_path: Path)
 
 
 @needs_links
-def test_a_link_to_a_file_is_that_file(tmp_path: Path) -> None:
+def test_a_file_with_two_names_comes_by_both(tmp_path: Path) -> None:
     make(tmp_path, "a/1.mp3", "b/2.mp3")
     (tmp_path / "b" / "1.mp3").symlink_to(tmp_path / "a" / "1.mp3")
     (tmp_path / "b" / "gone.mp3").symlink_to(tmp_path / "gone.mp3")
-    assert found(tmp_path) == ["a/1.mp3", "b/2.mp3", "b/gone.mp3"]
+    assert found(tmp_path) == ["a/1.mp3", "b/1.mp3", "b/2.mp3", "b/gone.mp3"]
+    with pytest.raises(AudioNotFound, match=r"gone\.mp3: a link to .*gone\.mp3, which is not there"):
+        check(tmp_path / "b" / "gone.mp3")
+
+
+@needs_links
+def test_a_folder_is_one_by_any_spelling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path, "music/1.mp3")
+    (tmp_path / "link").symlink_to(tmp_path / "music")
+    monkeypatch.chdir(tmp_path)
+    spellings = [
+        "music",
+        f"{tmp_path}/music",
+        "./link",
+        "link/../music",
+        "music/1.mp3",
+        f"{tmp_path}/link/1.mp3",
+    ]
+    assert list(audio_files(map(Path, spellings))) == [Path("music/1.mp3")]
+
+
+def test_junk_and_hidden_names_are_passed_over(tmp_path: Path) -> None:
+    junk = ["._a.mp3", ".hidden.mp3", ".Trash-1000/files/b.mp3", ".AppleDouble/c.mp3", "x/.d/e.mp3"]
+    junk += [f"{name}/f.mp3" for name in JUNK] + ["@eaDir/g.mp3", "x/$RECYCLE.BIN/h.mp3", "x/__MACOSX/i.mp3"]
+    make(tmp_path, "song.mp3", *junk)
+    assert found(tmp_path) == ["song.mp3"]
+    assert sorted(found(tmp_path, hidden=True)) == sorted(["song.mp3", *dict.fromkeys(junk)])
+    assert found(tmp_path / ".Trash-1000") == ["files/b.mp3"], "a hidden folder that is named is entered"
+    assert list(audio_files([tmp_path / ".hidden.mp3"])) == [tmp_path / ".hidden.mp3"]
+
+
+def test_a_folder_has_every_ending_that_libsndfile_writes(tmp_path: Path) -> None:
+    usual = {"AIFF": "aiff aif aifc", "AU": "au snd", "CAF": "caf", "FLAC": "flac", "OGG": "ogg oga opus"}
+    usual |= {"WAV": "wav wave", "W64": "w64", "RF64": "rf64", "MP3": "mp3 mp2 mpga", "VOC": "voc"}
+    for kind, endings in usual.items():
+        assert kind in soundfile.available_formats()
+        assert all(f".{ending}" in SUFFIXES for ending in endings.split()), kind
+    make(tmp_path, *(f"song{ending.upper()}" for ending in SUFFIXES), "film.mp4", "cover.jpg")
+    assert len(found(tmp_path)) == len(SUFFIXES)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "Album [FLAC]",
+        "Album [FLAC]/",
+        "./music/Album [FLAC]",
+        "music/Album [FLAC]",
+        "Album [FLAC]/*",
+        "*[[]FLAC]",
+    ],
+)
+def test_a_pattern_that_is_a_name_matches_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    make(tmp_path, "music/Album [FLAC]/1.wav", "music/Album X/2.wav", "music/3.wav")
+    monkeypatch.chdir(tmp_path)
+    inside, others = ["Album [FLAC]/1.wav"], ["3.wav", "Album X/2.wav"]
+
+    def names(**rules: list[str]) -> list[str]:
+        files = audio_files([Path("music")], **rules)  # type: ignore[arg-type]
+        return [path.relative_to("music").as_posix() for path in files]
+
+    assert names(exclude=[pattern]) == others
+    assert names(exclude=[str(tmp_path / "music" / "Album [FLAC]")]) == others
+    if "*[[]" not in pattern:
+        assert names(include=[pattern]) == inside
+    assert list(audio_files([Path("music/Album [FLAC]"), Path("music/3.wav")], exclude=["Album [FLAC]"])) == [
+        Path("music/3.wav")
+    ]
+
+
+def test_patterns_that_match_nothing_are_told(tmp_path: Path) -> None:
+    make(tmp_path, "a/1.wav", "b.mp3")
+    unmatched: list[str] = []
+    assert found(tmp_path, "*.wav", "x*", exclude=["c", "*.mp3"], unmatched=unmatched) == ["a/1.wav"]
+    assert unmatched == ["x*", "c"]
+    assert list(audio_files([tmp_path], ["x*"])) == [], "the folder is not to blame"
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="there the file system decides how names are composed")
+def test_names_are_found_however_they_are_composed(tmp_path: Path) -> None:
+    composed, apart = normalize("NFC", "é.mp3"), normalize("NFD", "é.mp3")
+    make(tmp_path, f"a/{apart}")
+    assert list(audio_files([tmp_path / "a" / composed])) == [tmp_path / "a" / apart]
+    assert found(tmp_path, composed) == [f"a/{apart}"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there paths are shorter")
+def test_many_folders_in_one_another_take_no_time(tmp_path: Path) -> None:
+    make(tmp_path, "top.wav")
+    before = Path.cwd()
+    try:
+        os.chdir(tmp_path)
+        for _ in range(1500):
+            os.mkdir("d")  # noqa: PTH102 too deep for a path
+            os.chdir("d")
+        Path("bottom.wav").touch()
+    finally:
+        os.chdir(before)
+    started = time.perf_counter()
+    names = [path.name for path in audio_files([tmp_path])]
+    assert time.perf_counter() - started < 5
+    assert names == ["top.wav", "bottom.wav"]
+    subprocess.run(["rm", "-rf", str(tmp_path / "d")], check=True)
 
 
 def test_shards_are_disjoint_and_complete_and_stay_so(tmp_path: Path) -> None:
@@ -107,12 +217,6 @@ def test_shards_are_disjoint_and_complete_and_stay_so(tmp_path: Path) -> None:
 def test_an_empty_folder_is_in_one_shard(tmp_path: Path) -> None:
     parts = [list(audio_files([tmp_path], shard=(index, 3))) for index in (1, 2, 3)]
     assert sorted(map(len, parts)) == [0, 0, 1]
-
-
-def test_lists_of_lines_and_of_anything() -> None:
-    assert listed(b"a.mp3\nb c.mp3\r\n\n\xc3\xa9.mp3") == [Path("a.mp3"), Path("b c.mp3"), Path("é.mp3")]
-    assert listed(b"a\nb.mp3\0c\r.mp3\0") == [Path("a\nb.mp3"), Path("c\r.mp3")]
-    assert listed(b"") == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")

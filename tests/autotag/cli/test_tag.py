@@ -1,5 +1,6 @@
 """The command line as a user meets it: real processes, their streams and exit codes."""
 
+import base64
 import csv
 import io
 import json
@@ -9,12 +10,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import soundfile
 
-from autotag import __version__
+from autotag import Tagger, TagRequest, __version__
 from autotag.models.registry import models
 from tests.conftest import ROOT, SONG, Run, music
 
@@ -61,43 +63,58 @@ def test_options_may_come_first(autotag: Run) -> None:
     assert autotag("--hop", "10", "--sr", "12000", "--format", "jsonl", SONG).returncode == 0
 
 
-def test_the_table_merges_synonyms_and_json_does_not(autotag: Run) -> None:
-    names = ("choir", "choral")
-    table = autotag(SONG, "--hop", "x10", "--top", 0).stdout
-    assert [name in table for name in names] == [True, False]
-    kept = autotag(SONG, "--hop", "x10", "--top", 0, "--no-merge-synonyms").stdout
-    assert all(name in kept for name in names)
-    (found,) = json.loads(autotag(SONG, "--hop", "x10", "--top", 0, "--format", "json").stdout)
-    assert len(found["tags"]) == 50
-    merged = autotag(SONG, "--hop", "x10", "--top", 0, "--format", "json", "--merge-synonyms").stdout
-    assert 35 < len(json.loads(merged)[0]["tags"]) < 50
+def test_every_output_shows_the_same_tags_with_the_same_scores(autotag: Run) -> None:
+    """Merged, implied and excluded in one order of steps, whatever the format."""
+    expected = Tagger(SMALL).tag(SONG, TagRequest(top=4)).tags
+    for option in ("json", "jsonl"):
+        found = json.loads(
+            autotag(SONG, "--model", SMALL, "--top", 4, "--format", option).stdout.strip("[]\n")
+        )
+        assert [tag["tag"] for tag in found["tags"]] == [tag for tag, _ in expected]
+        assert [tag["score"] for tag in found["tags"]] == pytest.approx([s for _, s in expected], abs=0.01)
+    _, *rows = autotag(SONG, "--model", SMALL, "--top", 4).stdout.splitlines()
+    assert [row.split("0.")[0].strip() for row in rows] == [tag for tag, _ in expected]
+    (line,) = autotag(SONG, "--model", SMALL, "--top", 4, "--format", "line").stdout.splitlines()
+    assert [tag.rsplit(" ", 1)[0] for tag in line.split(": ")[1].split(", ")] == [tag for tag, _ in expected]
+    (row,) = csv.DictReader(
+        io.StringIO(autotag(SONG, "--model", SMALL, "--top", 4, "--format", "csv").stdout)
+    )
+    assert row["tags"] == "; ".join(tag for tag, _ in expected)
+    kept = json.loads(autotag(SONG, "--model", SMALL, "--top", 0, "--no-merge", "--format", "json").stdout)
+    outputs = models()[SMALL].metadata.outputs
+    assert {tag["tag"] for tag in kept[0]["tags"]} == {output.tag for output in outputs}
+    merged = json.loads(autotag(SONG, "--model", SMALL, "--top", 0, "--format", "json").stdout)
+    assert len(merged[0]["tags"]) < len(kept[0]["tags"])
 
 
 def test_a_threshold_may_leave_no_tag(autotag: Run) -> None:
     run = autotag(SONG, "--hop", "x10", "--threshold", 1)
     assert run.stdout.splitlines()[1] == " no tag"
     assert run.returncode == 0
-    (found,) = json.loads(autotag(SONG, "--threshold", "auto", "--top", 0, "--format", "json").stdout)
-    metadata = models()[found["model"]].metadata
-    limits = dict(zip(metadata.tags, metadata.thresholds, strict=True))
+    (found,) = json.loads(autotag(SONG, "--min", "0.2", "--top", 0, "--format", "json").stdout)
     assert found["tags"]
-    assert all(tag["score"] >= limits[tag["tag"]] - 1e-4 for tag in found["tags"])
+    assert all(tag["score"] >= 0.2 for tag in found["tags"])
 
 
-def test_the_second_vocabulary(autotag: Run) -> None:
-    (found,) = json.loads(
-        autotag(SONG, "--tags", "msd", "--hop", "x10", "--top", 0, "--format", "json").stdout
-    )
-    assert found["model"] == "msd-vgg-12k-48-x10-db"
-    assert {"Hip-Hop", "80s", "chillout"} <= {tag["tag"] for tag in found["tags"]}
+@pytest.mark.parametrize("old", [False, True])
+def test_a_vocabulary_filters_what_is_shown_and_never_chooses_a_model(autotag: Run, old: bool) -> None:
+    option = "--tags" if old else "--vocabulary"
+    run = autotag(SONG, option, "mtat", "--model", SMALL, "--top", 0, "--no-merge", "--format", "json")
+    (found,) = json.loads(run.stdout)
+    assert found["model"] == SMALL
+    assert len(found["tags"]) == 50
+    run = autotag(SONG, option, "lastfm", "--model", SMALL)
+    assert run.returncode == 2
+    assert "vocabulary 'lastfm' is none of the model's. Use mtat" in run.stderr
 
 
 def test_json_is_the_documented_object(autotag: Run) -> None:
     run = autotag(SONG, "--format", "json")
     (found,) = json.loads(run.stdout)
     assert list(found) == [
-        "path", "size", "modified", "ok", "model", "duration", "segments", "tags", "ms", "warnings",
+        "path", "size", "modified", "ok", "model", "sha256", "duration", "segments", "tags", "ms", "warnings",
     ]  # fmt: skip
+    assert found["sha256"] == models()["vgg-12k-48-x2-db"].sha256
     assert found["path"] == str(SONG)
     assert found["ok"] is True
     assert found["model"] == "vgg-12k-48-x2-db"
@@ -136,8 +153,8 @@ def test_files_and_folders_good_and_bad(autotag: Run, mixed: Path) -> None:
     assert "mpg123" not in run.stderr
 
 
-def test_an_excerpt_says_how_much_was_heard_and_is_no_warning(autotag: Run) -> None:
-    run = autotag(SONG, "--hop", "x10", "--seconds", "10", "--format", "json")
+def test_an_excerpt_says_how_much_was_read_and_is_no_warning(autotag: Run) -> None:
+    run = autotag(SONG, "--hop", "x10", "--excerpt", "10", "--format", "json")
     (found,) = json.loads(run.stdout)
     assert run.stderr == ""
     assert (found["duration"], found["excerpt"], found["segments"]) == (30.0, 10.0, 1)
@@ -165,7 +182,8 @@ def test_a_name_that_is_not_utf_8(autotag: Run, tmp_path: Path) -> None:
     name = os.fsdecode(b"caf\xe9.mp3")
     shutil.copy(SONG, tmp_path / name)
     (found,) = json.loads(autotag("--model", SMALL, "--format", "json", tmp_path).stdout)
-    assert found["path"] == str(tmp_path / name)
+    assert found["path"] == str(tmp_path / r"caf\xe9.mp3")
+    assert base64.b64decode(found["path_bytes"]) == os.fsencode(tmp_path / name)
     assert "caf\\udce9.mp3" in autotag("--model", SMALL, tmp_path).stdout
 
 
@@ -189,40 +207,38 @@ def test_a_folder_without_audio(autotag: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--mels", 32], "no trained model 'vgg-12k-32-x1-db' is at hand. Nearest at hand: vgg-12k-24-x1-db"),
-        (["--mels", 32, "--hop", "x2"], "hop multiple of vgg at 32 bands 2 is not in the study: use 1"),
-        (["--arch", "musicnn", "--mels", 128], "no trained model 'musicnn-12k-128-x1-db' is at hand"),
+        (["--mels", 32], "No trained model vgg-12k-32-x1-db is installed; the nearest are vgg-12k-24-x1-db"),
+        (["--mels", 32, "--hop", "x2"], "hop multiple of vgg at 32 bands 2 is not in the study. Use 1"),
+        (["--arch", "musicnn", "--mels", 128], "No trained model musicnn-12k-128-x1-db is installed"),
+        (["--mels", 24, "--scale", "log"], "python -m train fit vgg-12k-24-x1-log"),
         (["--mels", 24, "--log", "log"], "python -m train fit vgg-12k-24-x1-log"),
-        (["--mels", 50], "mel bands of vgg 50 is not in the study: use 128, 96, 48"),
-        (["--hop", "x7"], "'x7': use x1, x2, x3, x4, x5, x10"),
-        (["--sr", "44100"], "'44100': use 12k, 16k"),
-        (["--arch", "resnet"], "architecture 'resnet' is not in the study: use vgg, musicnn"),
+        (["--mels", 50], "mel bands of vgg 50 is not in the study. Use 128, 96, 48"),
+        (["--hop", "x7"], "'x7' is not allowed. Use x1, x2, x3, x4, x5, x10"),
+        (["--sr", "44100"], "'44100' is not allowed. Use 12k, 16k"),
+        (["--arch", "resnet"], "architecture 'resnet' is not in the study. Use vgg, musicnn"),
         (["--model", "best"], "'best' is not a configuration"),
-        (["--model", SMALL, "--hop", "x10"], "it already says what --hop is: give one of them"),
+        (["--model", SMALL, "--hop", "x10"], "--model and --hop both choose a model. Give one of them."),
         (["--model", "gone.onnx"], "gone.onnx: cannot be read"),
         (["--model", SONG], "is not a configuration"),
-        ([""], "an argument is empty: is a variable not set?"),
+        ([""], "An argument is empty. Is a variable not set?"),
         (["--top", -1], "--top"),
-        (["--seconds", 0.5], "'0.5': use a number of seconds from 1"),
-        (["--seconds", "inf"], "'inf': use a number of seconds from 1"),
-        (["--seconds", "half"], "'half': use a number of seconds from 1"),
-        (["--threshold", "high"], "'high': use a score between 0 and 1, or 'auto'"),
-        (["--threshold", 1.5], "'1.5': use a score between 0 and 1, or 'auto'"),
-        (["--tags", "lastfm"], "vocabulary 'lastfm' is not in the study: use mtat, msd"),
-        (["--tags", "msd", "--mels", 128], "no trained model 'msd-vgg-12k-128-x2-db' is at hand"),
-        (["--model", SMALL, "--tags", "msd"], "it already says what --tags is: give one of them"),
-        (["--shard", "0/4"], "'0/4': use i/n, such as 1/4 for the first of four parts"),
-        (["--shard", "5/4"], "'5/4': use i/n"),
+        (["--excerpt", 0.5], "'0.5' is not allowed. Use a number of seconds from 1"),
+        (["--seconds", "inf"], "'inf' is not allowed. Use a number of seconds from 1"),
+        (["--excerpt", "half"], "'half' is not allowed. Use a number of seconds from 1"),
+        (["--threshold", "high"], "'high' is not allowed. Use a score between 0 and 1, or 'auto'"),
+        (["--threshold", 1.5], "'1.5' is not allowed. Use a score between 0 and 1, or 'auto'"),
+        (["--shard", "0/4"], "'0/4' is not allowed. Use i/n, such as 1/4 for the first of four parts"),
+        (["--shard", "5/4"], "'5/4' is not allowed. Use i/n"),
         (["--jobs", 0], "--jobs"),
         (["--files-from", "gone.txt"], "gone.txt"),
-        (["--out", "tags.txt"], "tags.txt: the ending of its name must be one of .jsonl, .csv, .parquet"),
+        (["--out", "tags.txt"], "tags.txt: its name must end in one of .jsonl, .csv, .parquet"),
         (["--out", "none/tags.csv"], "tags.csv: cannot be written: No such file or directory"),
-        (["--out", "tags.csv", "--format", "jsonl"], "what --out names has its format by its ending"),
-        (["--out", "tags.csv", "--format", "table"], "what --out names has its format by its ending"),
-        (["--out", "tags.sqlite", "--top", 3], "a library keeps all scores"),
+        (["--out", "tags.csv", "--format", "jsonl"], "--out tags.csv is written as its name ends"),
+        (["--out", "tags.csv", "--format", "table"], "--out tags.csv is written as its name ends"),
+        (["--out", "tags.sqlite", "--top", 3], "tags.sqlite keeps all scores. Leave this out"),
         (["--out", "tags.csv", "--model", "gone.onnx"], "gone.onnx: cannot be read"),
-        (["--force"], "goes with --out"),
-        (["--retry-failed"], "goes with --out"),
+        (["--force"], "Add --out FILE"),
+        (["--retry-failed"], "Add --out FILE"),
     ],
 )
 def test_a_wrong_request_is_exit_2_with_the_remedy(
@@ -238,7 +254,7 @@ def test_a_wrong_request_is_exit_2_with_the_remedy(
 def test_nothing_named_is_exit_2(autotag: Run) -> None:
     run = autotag("--top", 3)
     assert run.returncode == 2
-    assert "name some, or a list of them with --files-from" in run.stderr
+    assert "Name files or folders, or a list of them with --files-from" in run.stderr
 
 
 def test_a_list_of_files_and_folders(autotag: Run, mixed: Path) -> None:
@@ -296,13 +312,13 @@ def test_the_progress_is_for_terminals_that_show_no_results(mixed: Path, tmp_pat
 
     screen, out = run("--format", "jsonl", shown=False)
     assert [json.loads(line)["ok"] for line in out.splitlines()] == [False, True, False, True]
-    assert re.search(r"4/4.*\d files/s +\d+x real time +2 failed", screen)
+    assert re.search(r"4/4.*\d/s +\d+x real time +2 failed", screen)
     assert "text.mp3: not WAV" in screen
     screen, _ = run(shown=True)
-    assert "files/s" not in screen
+    assert "real time" not in screen
     assert "short.WAV" in screen
     screen, out = run("--out", str(tmp_path / "tags.csv"), shown=False)
-    assert "files/s" in screen
+    assert "real time" in screen
     assert "2 tagged, 2 failed, 0 skipped -> " in screen
     assert out == ""
 
@@ -312,9 +328,85 @@ def test_a_model_by_file(autotag: Run) -> None:
     assert SMALL in autotag(SONG, "--model", path).stdout
 
 
-def test_models_lists_what_is_at_hand(autotag: Run) -> None:
+def test_models_lists_what_is_installed(autotag: Run) -> None:
     out = autotag("models").stdout
-    assert all(re.search(rf"^{name} +\d+\.\d{{3}} ", out, re.M) for name in models())
+    assert all(re.search(rf"^{name}\*? +[a-z+]+ +\d+\.\d{{3}} ", out, re.M) for name in models())
+    assert out.count("*") == 2, "the default, and what the mark means"
+    found = {model["model"]: model for model in json.loads(autotag("models", "--json").stdout)}
+    assert set(found) == set(models())
+    musicnn, vgg = found["musicnn-12k-96-x1-db"], found["vgg-12k-48-x10-db"]
+    assert musicnn["gmac_per_29_1_s"] > 10 * vgg["gmac_per_29_1_s"], "of a segment of 3 s it would look cheap"
+    assert all(model["bundled"] for model in found.values())
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("tagg", "tagg is no command and no file. Did you mean 'tag'?"),
+        ("modles", "modles is no command and no file. Did you mean 'models'?"),
+    ],
+)
+def test_a_mistyped_command_is_no_song(autotag: Run, word: str, message: str) -> None:
+    run = autotag(word, SONG)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert message in run.stderr
+
+
+def test_a_file_whose_name_begins_with_a_dash(tmp_path: Path) -> None:
+    shutil.copy(SONG, tmp_path / "-new.mp3")
+    command = [sys.executable, "-m", "autotag", "--model", SMALL]
+    run = subprocess.run([*command, "-new.mp3"], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert run.returncode == 2
+    assert "-new.mp3 is a file, and reads as an option. Put -- before the names of files." in run.stderr
+    run = subprocess.run(
+        [*command, "--", "-new.mp3"], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert run.stdout.startswith("-new.mp3  30.0 s")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX signal")
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_says_what_is_kept_and_goes_on(
+    many: Path, tmp_path: Path, how: signal.Signals, code: int
+) -> None:
+    out = tmp_path / "tags.jsonl"
+    command = [sys.executable, "-m", "autotag", str(many), "--model", SMALL, "--jobs", "1", "--out", str(out)]
+    with subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as process:
+        while process.poll() is None and not (out.exists() and out.stat().st_size > 2000):
+            time.sleep(0.01)
+        process.send_signal(how)
+        _, said = process.communicate()
+    assert process.returncode == code
+    (line,) = [line for line in said.splitlines() if line != "500 files"]
+    kept = rf"\d+ of 500 files are kept in {re.escape(str(out))}\. Run again to go on\."
+    assert re.fullmatch(rf"interrupted\. {kept}", line)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX signal")
+def test_an_interrupt_during_imports_is_one_line() -> None:
+    for pause in (0.1, 0.2, 0.4):
+        with subprocess.Popen(
+            [sys.executable, "-m", "autotag", str(SONG)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        ) as process:
+            time.sleep(pause)
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate()
+        if process.returncode == 130:
+            assert re.fullmatch(r"interrupted\.?\n", said)
+        else:  # it was done already, or none of our lines had run
+            assert process.returncode in (0, 1, -signal.SIGINT)
+            assert "autotag/cli" not in said
 
 
 @pytest.fixture(scope="module")
@@ -356,7 +448,7 @@ def test_a_full_disk_is_said_in_one_line() -> None:
         command = [sys.executable, "-m", "autotag", "--format", "jsonl", str(SONG)]
         run = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)
     assert run.returncode == 1
-    assert run.stderr == "error: results cannot be written: No space left on device\n"
+    assert run.stderr == "error: results cannot be written: No space left on device.\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX signal")
@@ -378,16 +470,3 @@ def test_interrupted_is_exit_130_and_what_was_written_is_whole(many: Path, jobs:
     assert process.returncode == 130
     assert len(lines) < 500
     assert all(json.loads(line)["ok"] for line in lines)
-
-
-def test_every_option_is_documented() -> None:
-    from typer.main import get_command
-
-    from autotag.cli.main import app
-
-    readme = (ROOT / "README.md").read_text("utf-8")
-    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
-        assert name == "tag" or f"autotag {name}" in readme
-        for option in command.params:
-            for opt in option.opts:
-                assert not opt.startswith("--") or opt == "--help" or f"`{opt}" in readme, opt

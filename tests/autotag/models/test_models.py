@@ -1,4 +1,4 @@
-"""Models at hand, and files that are not."""
+"""Installed models, and files that are none."""
 
 import hashlib
 import json
@@ -11,9 +11,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from autotag.config import model_name
 from autotag.errors import ModelError, ModelNotFound
-from autotag.models.metadata import KEY
+from autotag.meaning import Output
+from autotag.models.metadata import KEY, Metadata
 from autotag.models.model import Model
 from autotag.models.registry import MANIFEST, find, folders, load, manifest, models
 
@@ -24,7 +24,7 @@ FIELDS = {"arch": "vgg", "sr": 12000, "mels": 48, "hop": 10, "log": "db"}
 def changed(folder: Path, **fields: Any) -> Path:
     """A copy of a model with fields of its metadata replaced, or dropped where None."""
     model = onnx.load(find(SMALL).path)
-    metadata = json.loads(model.metadata_props[0].value) | fields
+    metadata = json.loads(json.dumps(find(SMALL).metadata.to_dict())) | fields
     kept = {name: value for name, value in metadata.items() if value is not None}
     helper.set_model_props(model, {KEY: json.dumps(kept)})
     onnx.save(model, folder / "changed.onnx")
@@ -42,18 +42,19 @@ def foreign(folder: Path, **props: str) -> Path:
 
 
 @pytest.mark.parametrize("name", sorted(models()))
-def test_every_model_at_hand_is_what_it_says(name: str) -> None:
-    entry = find(name)
+def test_every_installed_model_is_what_it_says(name: str) -> None:
+    file = find(name)
     model = load(name)
-    assert model.metadata == entry.metadata
-    assert entry.path.stat().st_size == entry.bytes
+    assert model.metadata == file.metadata
+    assert file.path.stat().st_size == file.bytes
     metadata = model.metadata
-    assert metadata.name == model_name(metadata.config, metadata.vocabulary)
-    assert len(metadata.tags) == len(set(metadata.tags)) == 50
+    assert metadata.name.endswith(metadata.config.name)
+    assert len(metadata.outputs) == len(set(metadata.outputs)) == 50 * len(metadata.vocabularies)
+    assert set(metadata.vocabularies) <= {"mtat", "msd"}
     segments = np.zeros((3, metadata.config.mels, metadata.frames), np.float32)
     segments[1] = -100
     scores, embedding = model(segments)
-    assert scores.shape == (3, 50)
+    assert scores.shape == (3, len(metadata.outputs))
     assert embedding.shape[0] == 3
     assert ((scores >= 0) & (scores <= 1)).all()
     np.testing.assert_allclose(scores[0], model(segments[:1])[0][0], atol=1e-5)
@@ -82,28 +83,34 @@ def test_a_foreign_model(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"format": 99}, "format 99, where this autotag reads 2"),
-        ({"tags": None}, "lacks the field 'tags'"),
+        ({"format": 99}, "format 99, where this autotag reads 2 and 3"),
+        ({"outputs": None}, "lacks the field 'outputs'"),
         ({"label_source": None}, "lacks the field 'label_source'"),
         ({"config": {"arch": "vgg", "sr": 12000}}, "field 'config' of its metadata: lacks 'mels'"),
         ({"config": FIELDS | {"sr": 11025}}, "field 'config' of its metadata: sample rate 11025"),
         ({"config": FIELDS | {"rate": 12000}}, "field 'config' of its metadata"),
         ({"config": 7}, "the field 'config' of its metadata is 7"),
-        ({"tags": 7}, "the field 'tags' of its metadata is 7"),
+        ({"outputs": 7}, "the field 'outputs' of its metadata is 7"),
         ({"name": 5}, "the field 'name' of its metadata is 5"),
         ({"frames": 138}, "138 frames, where vgg-12k-48-x10-db has 137"),
+        ({"gmac": -1}, "the field 'gmac' of its metadata is -1"),
         (
             {"config": FIELDS | {"mels": 96}, "name": "vgg-12k-96-x10-db"},
             "inputs are {'mel': [1, 48, 137]}, where its metadata asks for 'mel' [1, 96, 137]",
         ),
-        ({"vocabulary": "lastfm"}, "vocabulary 'lastfm' is not in the study: use mtat, msd"),
-        ({"vocabulary": "msd"}, f"has the name '{SMALL}', where it is msd-{SMALL}"),
-        ({"thresholds": [0.5]}, "the field 'thresholds' of its metadata must be 50 numbers"),
-        ({"thresholds": ["high"] * 50}, "the field 'thresholds' of its metadata must be 50 numbers"),
-        ({"tags": ["guitar", "piano"], "thresholds": [0.5] * 2}, "asks for 'scores' [2]"),
-        ({"tags": ["guitar"] * 50}, "the field 'tags' of its metadata must be different names"),
-        ({"tags": list(range(50))}, "the field 'tags' of its metadata must be different names"),
-        ({"name": "vgg-12k-48-x2-db"}, "the name 'vgg-12k-48-x2-db', where it is vgg-12k-48-x10-db"),
+        ({"outputs": [["mtat", "guitar"], ["mtat", "piano"]]}, "asks for 'scores' [2]"),
+        ({"outputs": [["mtat", "guitar"]] * 50}, "has 50 outputs, 1 of them different"),
+        ({"outputs": [["mtat", 5]]}, "the field 'outputs' of its metadata is ['mtat', 5]"),
+        ({"outputs": [["mtat", "\x1b]0;x"]]}, "the field 'outputs' of its metadata is"),
+        ({"outputs": [["mtat", "a" * 1000]]}, "the field 'outputs' of its metadata is"),
+        ({"uncalibrated": [["lastfm", "sad"]]}, "the field 'uncalibrated' of its metadata is"),
+        ({"metrics": {"int8": "good"}}, "the field 'metrics' of its metadata is 'good'"),
+        ({"metrics": {"int8": {"test": {"roc_auc": 7}}}}, "the field 'metrics' of its metadata is"),
+        ({"thresholds": [0.5]}, "has a field 'thresholds' that format 3 does not have"),
+        (
+            {"name": "vgg-12k-48-x2-db"},
+            "the name 'vgg-12k-48-x2-db', which does not end in vgg-12k-48-x10-db",
+        ),
     ],
 )
 def test_metadata_that_disagrees_is_refused(tmp_path: Path, fields: dict[str, Any], message: str) -> None:
@@ -113,12 +120,81 @@ def test_metadata_that_disagrees_is_refused(tmp_path: Path, fields: dict[str, An
     assert message in str(error.value)
 
 
+def test_metadata_of_format_2_has_one_vocabulary(tmp_path: Path) -> None:
+    """And thresholds, which are no longer used but must be what they were."""
+    metadata = find(SMALL).metadata
+    tags = [output.tag for output in metadata.outputs if output.vocabulary == "mtat"]
+    new = {"outputs": None, "uncalibrated": None, "metrics": None}
+    old = {"format": 2, "vocabulary": "mtat", "tags": tags, "scores": {}, "reliability": [[0.1, 5, 0.2, 0.3]]}
+
+    def read(**fields: Any) -> Metadata:
+        kept = metadata.to_dict() | new | old | {"thresholds": [0.5] * len(tags)} | fields
+        return Metadata.from_json(json.dumps({n: v for n, v in kept.items() if v is not None}), "old.onnx")
+
+    assert read().outputs == tuple(Output("mtat", tag) for tag in tags)
+    assert read().vocabularies == ("mtat",)
+    for name, value in {
+        "thresholds": [float("nan")] * len(tags),
+        "reliability": [1, 2],
+        "vocabulary": 5,
+        "tags": None,
+    }.items():
+        with pytest.raises(ModelError, match=r"old\.onnx"):
+            read(**{name: value})
+    with pytest.raises(ModelError, match="thresholds"):
+        read(thresholds=[7] * len(tags))
+
+
+def test_deep_and_long_metadata_is_refused() -> None:
+    for text in ("[" * 100_000, '"' + "a" * (1 << 21) + '"'):
+        with pytest.raises(ModelError, match=r"odd\.onnx: its metadata"):
+            Metadata.from_json(text, "odd.onnx")
+
+
+@pytest.mark.parametrize("value", [7.0, -0.5, float("nan")])
+def test_a_score_outside_0_to_1_is_refused(tmp_path: Path, value: float) -> None:
+    model = onnx.load(find(SMALL).path)
+    count = len(find(SMALL).metadata.outputs)
+    for node in model.graph.node:
+        node.output[:] = ["before" if name == "scores" else name for name in node.output]
+    for name, number in (("nothing", 0.0), ("value", value)):
+        array = np.full(count, number, np.float32)
+        model.graph.initializer.append(onnx.numpy_helper.from_array(array, name))
+    model.graph.node.append(helper.make_node("Mul", ["before", "nothing"], ["zeros"]))
+    model.graph.node.append(helper.make_node("Add", ["zeros", "value"], ["scores"]))
+    onnx.save(model, tmp_path / "odd.onnx")
+    with pytest.raises(ModelError, match=r"odd\.onnx: a score is"):
+        load(tmp_path / "odd.onnx")(np.zeros((1, 48, 137), np.float32))
+
+
+@pytest.mark.parametrize("place", ["beside", "current folder"])
+def test_weights_in_another_file_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """No sha256 covers them, and whoever can write there would choose them."""
+    (tmp_path / "models").mkdir()
+    path = tmp_path / "models" / "model.onnx"
+    onnx.save(onnx.load(find(SMALL).path), path, save_as_external_data=True, location="weights.bin")
+    if place == "current folder":
+        shutil.copy(tmp_path / "models" / "weights.bin", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match="with all its weights in it"):
+        load("models/model.onnx")
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there are no devices as files")
+def test_a_device_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "zero.onnx").symlink_to("/dev/zero")
+    with pytest.raises(ModelError, match=r"a folder, pipe or device\. Name an ONNX file"):
+        load(tmp_path / "zero.onnx")
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of models of one's own, with one model in it."""
-    entry = find(SMALL)
-    shutil.copy(entry.path, tmp_path)
-    listed = json.loads((entry.path.parent / MANIFEST).read_text())[SMALL]
+    file = find(SMALL)
+    shutil.copy(file.path, tmp_path)
+    listed = json.loads((file.path.parent / MANIFEST).read_text())[SMALL]
     (tmp_path / MANIFEST).write_text(json.dumps({SMALL: listed}))
     monkeypatch.setenv("AUTOTAG_MODELS", str(tmp_path))
     return tmp_path
@@ -127,7 +203,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_folder_of_one_s_own_comes_first(folder: Path) -> None:
     assert folders()[0] == folder
     assert find(SMALL).path == folder / f"{SMALL}.onnx"
-    assert set(models()) >= {entry.metadata.name for entry in manifest(folders()[1])}
+    assert set(models()) >= {file.metadata.name for file in manifest(folders()[1])}
 
 
 def test_a_file_that_is_not_the_manifest_s_is_refused(folder: Path) -> None:
@@ -136,7 +212,7 @@ def test_a_file_that_is_not_the_manifest_s_is_refused(folder: Path) -> None:
     damaged[len(damaged) // 2] ^= 1
     path.write_bytes(damaged)
     found = hashlib.sha256(damaged).hexdigest()
-    for model in (SMALL, path):
+    for model in (SMALL, path, str(path)):
         with pytest.raises(ModelError, match=f"sha256 is {found[:12]}…, but the manifest beside it says"):
             load(model)
 
@@ -160,8 +236,17 @@ def test_a_checksum_that_is_none_is_refused(folder: Path, checksum: str | None) 
 
 def test_a_folder_without_a_manifest(folder: Path) -> None:
     (folder / MANIFEST).unlink()
-    with pytest.raises(ModelError, match=r"manifest\.json: No such file or directory: 'python -m"):
+    with pytest.raises(ModelError, match=r"manifest\.json: No such file or directory\. 'python -m"):
         models()
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there are no devices as files")
+def test_a_device_is_no_manifest(folder: Path) -> None:
+    (folder / MANIFEST).unlink()
+    (folder / MANIFEST).symlink_to("/dev/zero")
+    with pytest.raises(ModelError, match=r"manifest\.json: not a manifest of models, but a device"):
+        models()
+    assert load(folder / f"{SMALL}.onnx").metadata.name == SMALL
 
 
 @pytest.mark.parametrize("text", ["", "[1]", '{"a": {}}', '{"a": 1}', "\xff"])
@@ -175,8 +260,8 @@ def test_a_resolution_without_a_model_names_the_nearest_and_how_to_train_it() ->
     with pytest.raises(ModelNotFound) as error:
         find("vgg-16k-8-x1-log")
     message = str(error.value)
-    assert "'vgg-16k-8-x1-log'" in message
-    assert "Nearest at hand: vgg-12k-8-x1-db" in message
+    assert "No trained model vgg-16k-8-x1-log is installed" in message
+    assert "the nearest are vgg-12k-8-x1-db" in message
     assert "python -m train fit vgg-16k-8-x1-log" in message
 
 

@@ -4,31 +4,24 @@ import hashlib
 import json
 import os
 import shutil
-import signal
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import soundfile
 
-from autotag.audio.folders import audio_files
-from autotag.config import VOCABULARIES
 from autotag.errors import (
     AudioNotFound,
-    RowsError,
     TagsUnreadable,
     TagsUnwritable,
 )
-from autotag.meaning import VALUES
-from autotag.models.registry import models
-from autotag.outputs.containers import AUTOTAG, BEFORE, GENRE, MOOD, read
-from autotag.outputs.filetags import Change, Row, Written, attempt, fields, rows, write
+from autotag.outputs.containers import AUTOTAG, BEFORE, GENRE, MOOD, TagContainer, patched
+from autotag.outputs.filetags import Change, Written, attempt, fields, undo_tags, write_tags
+from autotag.outputs.kinds import read_tags
 from autotag.result import Failure, Tag
 from tests.conftest import ROOT, SONG, Run, encode, music
 
@@ -36,7 +29,7 @@ mutagen = pytest.importorskip("mutagen", reason="mutagen, which writes tags, is 
 id3 = pytest.importorskip("mutagen.id3")
 
 SMALL = "vgg-12k-48-x10-db"
-TAGS = (Tag("rock", 0.81234), Tag("guitar", 0.5), Tag("quiet", 0.25), Tag("jazz", 0.2))
+TAGS = (Tag("rock", 0.81234), Tag("jazz", 0.75), Tag("quiet", 0.5), Tag("guitar", 0.25), Tag("sad", 0.2))
 ALL = fields(TAGS, genre=True, mood=True)
 FORMATS = ("mp3", "wav", "aiff", "flac", "ogg", "opus", "m4a")
 
@@ -89,8 +82,22 @@ def tags(path: Path) -> dict[str, Any]:
     return {} if found is None else {key: repr(found[key]) for key in found.keys()}  # noqa: SIM118
 
 
+def edit(path: Path, field: str, *values: str) -> None:
+    """Set a field as another program does."""
+    container = read_tags(path)
+    container.take(field)
+    container.put(field, values)
+    save(path, container)
+
+
+def save(path: Path, container: TagContainer) -> None:
+    with path.open("rb") as file:
+        data = b"".join(patched(file, container.patches()))
+    path.write_bytes(data)
+
+
 def values(path: Path) -> dict[str, tuple[str, ...]]:
-    return {field: read(path).get(field) for field in (AUTOTAG, GENRE, MOOD)}
+    return {field: read_tags(path).get(field) for field in (AUTOTAG, GENRE, MOOD)}
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
@@ -99,10 +106,11 @@ def test_tags_are_written_and_taken_back_and_the_audio_stays(tmp_path: Path, suf
     path.chmod(0o640)
     os.utime(path, ns=(10**18, 10**18 + 12345600))
     before = tags(path), payload(path), samples(path)
+    original = path.read_bytes()
 
-    written = write(path, ALL)
+    written = write_tags(path, ALL)
     assert written.changes == (
-        Change(AUTOTAG, (), ("rock=0.8123", "guitar=0.5000", "quiet=0.2500", "jazz=0.2000")),
+        Change(AUTOTAG, (), ALL[AUTOTAG]),
         Change(MOOD, (), ("Quiet",)),
     )
     assert written.kept == (Change(GENRE, ("Polka", "Waltz"), ("Rock", "Jazz")),)
@@ -112,31 +120,33 @@ def test_tags_are_written_and_taken_back_and_the_audio_stays(tmp_path: Path, suf
     assert len(tags(path)) == len(before[0]) + 3
     status = path.stat()
     assert stat.S_IMODE(status.st_mode) == 0o640 or sys.platform == "win32"
-    assert status.st_mtime_ns == 10**18 + 12345600
+    assert status.st_mtime_ns > 10**18 + 12345600, "backups see by size and time that it has changed"
     assert list(tmp_path.iterdir()) == [path], "no temporary file is left"
 
-    assert write(path, ALL).changes == ()
+    assert write_tags(path, ALL).changes == ()
     assert path.stat().st_ino == status.st_ino, "what is as it should be is not written again"
 
-    assert write(path, ALL, force=True).changes == (Change(GENRE, ("Polka", "Waltz"), ("Rock", "Jazz")),)
+    assert write_tags(path, ALL, force=True).changes == (Change(GENRE, ("Polka", "Waltz"), ("Rock", "Jazz")),)
     assert values(path) == ALL
     again = fields([Tag("pop", 0.5)], genre=True)
-    write(path, again, force=True)
+    write_tags(path, again, force=True)
     assert values(path) == {**again, MOOD: ()}, "a later run replaces all of an earlier one"
 
-    assert [change.field for change in write(path, {}).changes] == [AUTOTAG, GENRE]
+    assert [change.field for change in write_tags(path, {}).changes] == [AUTOTAG, GENRE]
     assert (tags(path), payload(path), samples(path)) == before
+    assert path.read_bytes() == original
+    assert path.stat().st_mtime_ns == 10**18 + 12345600
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_a_file_without_tags_has_none_again(tmp_path: Path, suffix: str) -> None:
     path = make(tmp_path, suffix)
     mutagen.File(path).delete()
-    before = tags(path), samples(path)
-    assert write(path, ALL, dry_run=True).changes == write(path, ALL).changes != ()
+    before = path.read_bytes()
+    assert write_tags(path, ALL, dry_run=True).changes == write_tags(path, ALL).changes != ()
     assert values(path) == ALL
-    write(path, {})
-    assert (tags(path), samples(path)) == before
+    write_tags(path, {})
+    assert path.read_bytes() == before
 
 
 def test_bytes_of_an_mp3_after_its_tag_are_the_same(tmp_path: Path) -> None:
@@ -144,9 +154,9 @@ def test_bytes_of_an_mp3_after_its_tag_are_the_same(tmp_path: Path) -> None:
     with path.open("ab") as file:
         file.write(b"\0" * 1000 + b"TAG" + b"An old title".ljust(125, b"\0"))
     audio = path.read_bytes()[id3.ID3(path).size :]
-    write(path, ALL, force=True)
+    write_tags(path, ALL, force=True)
     assert path.read_bytes()[id3.ID3(path).size :] == audio
-    write(path, {})
+    write_tags(path, {})
     assert path.read_bytes()[id3.ID3(path).size :] == audio
 
 
@@ -160,22 +170,24 @@ def test_id3_keeps_its_version_and_frames_nobody_knows(tmp_path: Path, version: 
     frames._unknown_v2_version = version
     frames.save(path, v2_version=version, v23_sep=None)
     before = id3.ID3(path, translate=False)
-    write(path, ALL, force=True)
+    write_tags(path, ALL, force=True)
     after = id3.ID3(path, translate=False)
     assert after.version == before.version == (2, version, 0)
     assert after.unknown_frames == before.unknown_frames != []
     assert after["TCON"].text == ["Rock", "Jazz"]
-    assert after["TMOO"].text == ["Quiet"]
+    mood = {3: "TXXX:MOOD", 4: "TMOO"}  # a frame that version 2.3 has not
+    assert after[mood[version]].text == ["Quiet"]
+    assert mood[7 - version] not in after
     assert after["TXXX:AUTOTAG"].text == list(ALL[AUTOTAG])
     assert after["TPE1"].text == ["Öne", "Twö"]
-    write(path, {})
+    write_tags(path, {})
     found = id3.ID3(path, translate=False)
     assert {key: frame.pprint() for key, frame in found.items()} == {
         key: frame.pprint() for key, frame in before.items()
     }
 
 
-def test_id3_of_version_2_2_becomes_2_3(tmp_path: Path) -> None:
+def test_id3_of_version_2_2_stays_what_it_is(tmp_path: Path) -> None:
     path = tmp_path / "old.mp3"
 
     def frame(name: bytes, text: str) -> bytes:
@@ -185,82 +197,72 @@ def test_id3_of_version_2_2_becomes_2_3(tmp_path: Path) -> None:
     path.write_bytes(
         b"ID3\2\0\0\0\0" + bytes([len(frames) >> 7, len(frames) & 127]) + frames + SONG.read_bytes()
     )
-    before = samples(path)
-    write(path, fields(TAGS))
-    found = id3.ID3(path, translate=False)
-    assert found.version == (2, 3, 0)
-    write(path, {})
-    found = id3.ID3(path, translate=False)
-    assert {key: str(frame) for key, frame in found.items()} == {
-        "TIT2": "Títle",
-        "TCON": "(13)",
-        "TYER": "1999",
-    }
-    assert samples(path) == before
+    before = path.read_bytes()
+    write_tags(path, ALL, force=True)
+    found = id3.ID3(path)  # which translates names
+    assert (str(found["TIT2"]), str(found["TDRC"])) == ("Títle", "1999")
+    assert (found["TCON"].text, found["TXXX:MOOD"].text) == (["Rock", "Jazz"], ["Quiet"])
+    assert found["TXXX:AUTOTAG"].text == list(ALL[AUTOTAG])
+    assert path.read_bytes()[:5] == before[:5]
+    undo_tags(path)
+    assert path.read_bytes() == before
 
 
 def test_an_mp3_with_id3v1_alone_shows_its_title_in_both(tmp_path: Path) -> None:
     path = tmp_path / "old.mp3"
     v1 = b"TAG" + b"An old title".ljust(30, b"\0") + b"Someone".ljust(94, b"\0") + b"\x11"
     path.write_bytes(SONG.read_bytes() + v1)
-    written = write(path, ALL)
+    written = write_tags(path, ALL)
     assert written.kept == (Change(GENRE, ("17",), ("Rock", "Jazz")),)
     found = id3.ID3(path, load_v1=False)
     assert (str(found["TIT2"]), str(found["TPE1"])) == ("An old title", "Someone")
     assert path.read_bytes()[-128:] == v1
-    write(path, {})
+    write_tags(path, {})
     assert path.read_bytes() == SONG.read_bytes() + v1
 
-    write(path, ALL)
+    write_tags(path, ALL)
     found = id3.ID3(path, load_v1=False)
     found.add(id3.TALB(encoding=3, text="An album"))  # a person goes on
     found.save(path)
-    write(path, {})
+    write_tags(path, {})
     assert str(id3.ID3(path, load_v1=False)["TALB"]) == "An album"
 
 
 @pytest.mark.parametrize("suffix", ["mp3", "flac", "m4a"])
 def test_what_a_person_wrote_since_stays(tmp_path: Path, suffix: str) -> None:
     path = make(tmp_path, suffix)
-    write(path, ALL, force=True)
-    block = read(path)
-    block.set(GENRE, ["Ska"])
-    block.save(path)
-    assert write(path, ALL).kept == (Change(GENRE, ("Ska",), ("Rock", "Jazz")),)
-    write(path, {})
+    write_tags(path, ALL, force=True)
+    edit(path, GENRE, "Ska")
+    assert write_tags(path, ALL).kept == (Change(GENRE, ("Ska",), ("Rock", "Jazz")),)
+    write_tags(path, {})
     assert values(path) == {AUTOTAG: (), GENRE: ("Ska",), MOOD: ()}
-    assert read(path).get(BEFORE) == ()
+    assert read_tags(path).get(BEFORE) == ()
 
 
 def test_nothing_to_say_writes_nothing(tmp_path: Path) -> None:
     path = make(tmp_path, "flac")
     before = path.read_bytes()
-    assert write(path, fields([], genre=True, mood=True)) == Written(str(path), (), ())
+    assert write_tags(path, fields([], genre=True, mood=True)) == Written(str(path), (), ())
     assert path.read_bytes() == before
-    write(path, ALL)
-    write(path, fields([], genre=True, mood=True))
+    write_tags(path, ALL)
+    write_tags(path, fields([], genre=True, mood=True))
     assert values(path) == {AUTOTAG: (), GENRE: ("Polka", "Waltz"), MOOD: ()}
+
+
+def test_no_other_field_is_written(tmp_path: Path) -> None:
+    path = make(tmp_path, "flac")
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="field 'TITLE' is none that autotag writes"):
+        write_tags(path, {**ALL, "TITLE": ("Another",)})
+    assert path.read_bytes() == before
 
 
 def test_a_before_that_somebody_edited_is_said(tmp_path: Path) -> None:
     path = make(tmp_path, "flac")
     for text in ("edited", "{}", '{"existed": true, "was": [], "wrote": {}}'):
-        block = read(path)
-        block.set(BEFORE, [text])
-        block.save(path)
+        edit(path, BEFORE, text)
         with pytest.raises(TagsUnreadable, match="AUTOTAG_BEFORE is not what autotag wrote: delete it"):
-            write(path, ALL)
-
-
-def test_genres_and_moods_are_tags_of_the_vocabularies() -> None:
-    known = {tag for entry in models().values() for tag in entry.metadata.tags}
-    assert {entry.metadata.vocabulary for entry in models().values()} == set(VOCABULARIES)
-    assert not VALUES[GENRE].keys() & VALUES[MOOD].keys()
-    for table in VALUES.values():
-        assert table.keys() <= known
-        assert all(";" not in value and "/" not in value for value in table.values())
-        spellings: dict[str, str] = {}
-        assert all(spellings.setdefault(value.lower(), value) == value for value in table.values())
+            write_tags(path, ALL)
 
 
 def bad(folder: Path) -> dict[str, type[Exception]]:
@@ -290,7 +292,7 @@ def test_every_bad_file_has_its_own_error_and_stays(tmp_path: Path) -> None:
         path = tmp_path / name
         before = path.read_bytes() if path.is_file() else b""
         with pytest.raises(error) as raised:
-            write(path, ALL)
+            write_tags(path, ALL)
         assert str(raised.value).startswith(str(path)), "the message names the file"
         assert attempt(path, ALL) == Failure(str(path), error.__name__, str(raised.value))
         assert not before or path.read_bytes() == before
@@ -302,7 +304,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "below").mkdir()
     path = make(tmp_path / "below", "mp3")
     (tmp_path / "link.mp3").symlink_to(path)
-    write(tmp_path / "link.mp3", ALL)
+    write_tags(tmp_path / "link.mp3", ALL)
     assert (tmp_path / "link.mp3").is_symlink()
     assert values(path)[AUTOTAG] == ALL[AUTOTAG]
 
@@ -312,7 +314,7 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 def test_a_name_that_is_not_utf_8(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / os.fsdecode(b"caf\xe9 \n'\"." + suffix.encode())
     os.rename(make(tmp_path, suffix), path)  # noqa: PTH104
-    write(path, ALL)
+    write_tags(path, ALL)
     assert values(path)[AUTOTAG] == ALL[AUTOTAG]
 
 
@@ -347,33 +349,13 @@ def test_other_programs_read_it(
     tmp_path: Path, reader: Callable[[Path], str], suffix: str, repeated: bool
 ) -> None:
     path = make(tmp_path, suffix)
-    write(path, ALL, force=True)
+    write_tags(path, ALL, force=True)
     said = reader(path)
     # ffprobe shows the first of several values, except of Vorbis comments.
     for value in ALL[AUTOTAG] + ALL[GENRE] if repeated else (ALL[AUTOTAG][0], ALL[GENRE][0]):
         assert value in said
     assert "Quiet" in said
     assert "Títle" in said
-
-
-def test_rows_of_an_earlier_run(tmp_path: Path) -> None:
-    good = {"path": "a\u2028.mp3", "ok": True, "model": SMALL, "tags": [{"tag": "rock", "score": 0.5}]}
-    failed = {"path": "b.mp3", "ok": False, "error": {"kind": "NotAudio", "message": "b.mp3: words"}}
-    path = tmp_path / "tags.jsonl"
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in (failed, good)), "utf-8")
-    assert rows(path) == [
-        Failure("b.mp3", "NotAudio", "b.mp3: words"),
-        Row("a\u2028.mp3", SMALL, (Tag("rock", 0.5),)),
-    ]
-    with path.open("a") as file:
-        file.write(json.dumps(good | {"path": "b.mp3"}) + "\n")
-    assert [type(row) for row in rows(path)] == [Row, Row], "the last line of a file counts"
-    for text in ("[]\n", "path,ok\n", '{"path": "c.mp3", "ok": tr'):
-        path.write_text(json.dumps(good) + "\n" + text)
-        with pytest.raises(RowsError, match=r"tags\.jsonl: line 2 is not a result"):
-            rows(path)
-    with pytest.raises(RowsError, match="No such file"):
-        rows(tmp_path / "none.jsonl")
 
 
 @pytest.fixture
@@ -392,8 +374,9 @@ def test_the_command_shows_writes_and_takes_back(autotag: Run, library: Path) ->
     run = autotag(*arguments)
     assert run.returncode == dry.returncode == 1
     assert run.stdout == dry.stdout
-    assert run.stderr == dry.stderr
-    assert run.stderr.startswith(f"error: {library / 'text.mp3'}: not WAV")
+    assert run.stderr.startswith(f"error: {library / 'text.mp3'}: ")
+    assert run.stderr.endswith("2 written, 0 unchanged, 1 failed\n")
+    assert dry.stderr == run.stderr.replace("1 failed\n", "1 failed (nothing: --dry-run)\n")
     path, tags_line, genre_line, *_ = run.stdout.splitlines()
     assert path == str(library / "a.mp3")
     found = values(library / "a.mp3")
@@ -413,9 +396,9 @@ def test_the_command_shows_writes_and_takes_back(autotag: Run, library: Path) ->
 def test_the_command_takes_an_earlier_run(autotag: Run, library: Path) -> None:
     run = autotag("--model", SMALL, library, "--format", "jsonl", "--top", 0)
     (library / "tags.jsonl").write_text(run.stdout, "utf-8")
-    run = autotag("write", "--from", library / "tags.jsonl", "--top", 4)
+    run = autotag("write", "--from", library / "tags.jsonl", "--top", 4, "--threshold", 0)
     assert run.returncode == 1
-    assert run.stderr.startswith(f"error: {library / 'text.mp3'}: not WAV")
+    assert run.stderr.startswith(f"error: {library / 'text.mp3'}: ")
     first = values(library / "a.mp3")[AUTOTAG]
     assert len(first) == 4
     run = autotag("write", "--model", SMALL, library / "b.mp3", "--threshold", 0, "--top", 4)
@@ -427,20 +410,19 @@ def test_the_command_takes_an_earlier_run(autotag: Run, library: Path) -> None:
 
     os.utime(library / "a.mp3", (1, 1))
     run = autotag("write", "--from", library / "tags.jsonl", "--top", 1)
-    assert f"error: {library / 'a.mp3'}: has changed since it was tagged: tag it again" in run.stderr
+    assert f"error: {library / 'a.mp3'}: has changed since it was tagged. Tag it again." in run.stderr
     assert values(library / "a.mp3")[AUTOTAG] == chosen
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "give either files and folders or --from"),
-        ([SONG, "--from", "tags.jsonl"], "give either files and folders or --from"),
-        (["--from", "tags.jsonl", "--hop", "x10"], "leave out --hop"),
-        (["--undo", "--genre", SONG], "leave out --genre"),
-        (["--undo", "--from", "tags.jsonl"], "leave out --from"),
+        ([], "Name files and folders, or a file of results with --from."),
+        (["--from", "tags.jsonl", "--hop", "x10"], "Leave out --hop."),
+        (["--undo", "--genre", SONG], "Leave out --genre."),
+        (["--undo", "--from", "tags.jsonl"], "Leave out --from."),
         (["--from", "none.jsonl"], "none.jsonl: cannot be read: No such file or directory"),
-        ([SONG, "--model", SMALL, "--hop", "x10"], "it already says what --hop is"),
+        ([SONG, "--model", SMALL, "--hop", "x10"], "--model and --hop both choose a model."),
     ],
 )
 def test_a_wrong_request_is_exit_2(autotag: Run, arguments: list[object], message: str) -> None:
@@ -457,12 +439,12 @@ def test_without_mutagen_the_extra_is_named(library: Path) -> None:
 import sys
 sys.modules["mutagen"] = None
 sys.argv[1:] = ["write", "--undo", {str(library / "a.mp3")!r}]
-from autotag.cli import main
+from autotag.cli.main import main
 main()
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert run.returncode == 2
-    assert run.stderr.endswith("pip install 'autotag[write]'\n")
+    assert run.stderr.endswith("pip install mutagen\n")
 
 
 def _rows_for(folder: Path, paths: list[Path], tags: tuple[Tag, ...] = TAGS) -> Path:
@@ -479,7 +461,7 @@ def test_a_full_disk_is_a_reason_and_the_others_go_on(tmp_path: Path) -> None:
     shutil.copy(SONG, tmp_path / "large.mp3")
     small = make(tmp_path, "ogg")
     before = (tmp_path / "large.mp3").read_bytes()
-    command = [sys.executable, "-m", "autotag", "write", "--from"]
+    command = [sys.executable, "-m", "autotag", "write", "--threshold", "0", "--from"]
     run = subprocess.run(
         [*command, str(_rows_for(tmp_path, [tmp_path / "large.mp3", small]))],
         capture_output=True,
@@ -488,37 +470,9 @@ def test_a_full_disk_is_a_reason_and_the_others_go_on(tmp_path: Path) -> None:
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)),
     )
     assert run.returncode == 1
-    assert run.stderr == f"error: {tmp_path / 'large.mp3'}: tags cannot be written: File too large\n"
+    assert run.stderr == f"error: {tmp_path / 'large.mp3'}: tags cannot be written: File too large\n" + (
+        "1 written, 0 unchanged, 1 failed\n"
+    )
     assert (tmp_path / "large.mp3").read_bytes() == before
     assert values(small)[AUTOTAG] == ALL[AUTOTAG]
     assert not list(tmp_path.glob(".autotag-*"))
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX signal")
-def test_a_kill_leaves_each_file_old_or_new(tmp_path: Path) -> None:
-    songs = tmp_path / "songs"
-    songs.mkdir()
-    paths = [songs / f"{number}.mp3" for number in range(60)]
-    for path in paths:
-        shutil.copy(SONG, path)
-    old = SONG.read_bytes()
-    write(paths[0], fields(TAGS))
-    new = paths[0].read_bytes()
-    command = [sys.executable, "-m", "autotag", "write", "--from", str(_rows_for(tmp_path, paths))]
-    counts = []
-    rng = np.random.default_rng(0)
-    for _ in range(5):
-        for path in paths:
-            path.write_bytes(old)
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-            assert process.stdout
-            process.stdout.readline()  # it is at work
-            time.sleep(rng.uniform(0, 0.05))
-            process.send_signal(signal.SIGKILL)
-        found = [path.read_bytes() for path in paths]
-        assert all(data in (old, new) for data in found)
-        counts.append(found.count(new))
-        assert list(audio_files([songs])) == sorted(paths), "nothing stray is taken for music"
-    assert any(0 < count < 60 for count in counts), counts
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
-    assert all(path.read_bytes() == new for path in paths)

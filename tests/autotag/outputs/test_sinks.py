@@ -4,13 +4,12 @@ import csv
 import json
 import os
 import random
+import re
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,23 +18,24 @@ import pytest
 import soundfile
 from pyarrow import parquet
 
-from autotag import Failure, Result
-from autotag.batch import Asked
+from autotag import Failure, Result, Selection, Tagger, TagRequest, read_outcomes, tag_into
 from autotag.errors import SinkError
-from autotag.models.registry import describe
+from autotag.library.keep import open_sink
+from autotag.models.registry import find
 from autotag.outputs.parquet import SCHEMA, Parquet
 from autotag.outputs.rows import Csv, Jsonl, Rows
-from autotag.outputs.sink import ENDINGS, Sink, open_sink
+from autotag.outputs.sink import ENDINGS, Sink
 from autotag.outputs.stream import COLUMNS
 from autotag.result import Tag
 from tests.conftest import ROOT, Run, music
 
 SMALL = "vgg-12k-48-x10-db"
 FULL = ["--model", SMALL, "--top", "50"]
-OTHER = "msd-vgg-12k-48-x10-db"
+OTHER = "vgg-12k-48-x5-db"
 SONGS, KILLS = (int(os.environ.get(name, default)) for name, default in (("SONGS", 30), ("KILLS", 3)))
 """`SONGS=200 KILLS=20 pytest tests/autotag/outputs/test_sinks.py -k 'killed or failed_file'` tries more."""
 
+SHA256 = find(SMALL).sha256
 BROKEN = SONGS // 2
 FILES = [ending for ending in ENDINGS if ending != ".sqlite"]
 
@@ -76,17 +76,10 @@ def rows(path: Path) -> list[dict[str, Any]]:
 def library(path: Path) -> list[dict[str, Any]]:
     """The tracks of a library in the order in which they were written."""
     found = []
-    with closing(sqlite3.connect(path)) as database:
-        database.row_factory = sqlite3.Row
-        for track in database.execute("SELECT * FROM tracks ORDER BY id").fetchall():
-            row = {name: track[name] for name in track.keys() if track[name] is not None}  # noqa: SIM118
-            sql = "SELECT tags.tag, score FROM scores JOIN tags ON tags.id = scores.tag WHERE track = ?"
-            scores = database.execute(sql, (row.pop("id"),)).fetchall()
-            row["ok"] = bool(row["ok"])
-            if row["ok"]:
-                row["tags"] = [dict(score) for score in scores]
-                row["warnings"] = row["warnings"].split("; ") if row["warnings"] else []
-            found.append(row)
+    for outcome in read_outcomes(path, Selection(top=0)):
+        row = outcome.to_dict()
+        row.pop("ms", None)
+        found.append(row | {f"error_{field}": text for field, text in row.pop("error", {}).items()})
     return found
 
 
@@ -221,8 +214,53 @@ def test_a_rerun_skips_what_is_there_and_redoes_what_has_changed(
     assert {row["model"] for row in third.values()} == {SMALL}
     assert len(third) == 6
 
-    assert run("--model", OTHER) == f"5 tagged, 0 failed, 0 skipped -> {out}\n"
-    assert sorted(row["model"] for row in by_path(out).values()) == [OTHER] * 5 + [SMALL]
+    before = out.read_bytes()
+    refused = autotag(songs, "--out", out, "--model", OTHER)
+    assert refused.returncode == 2
+    assert f"made with {SMALL}, not {OTHER}. Use --model {SMALL}, add --force" in refused.stderr
+    assert out.read_bytes() == before
+    assert run("--model", OTHER, "--force") == f"5 tagged, 0 failed, 0 skipped -> {out}\n"
+    assert sorted(row["model"] for row in by_path(out).values()) == sorted([OTHER] * 5 + [SMALL])
+
+
+def test_what_autotag_wrote_into_a_file_does_not_make_it_tag_it_again(autotag: Run, tmp_path: Path) -> None:
+    out, songs = tmp_path / "tags.jsonl", tmp_path / "songs"
+    songs.mkdir()
+    for number in range(2):
+        soundfile.write(songs / f"{number}.flac", music(1, 12000, number), 12000)
+    assert autotag(songs, "--out", out, "--model", SMALL).returncode == 0
+    assert autotag("write", "--from", out, "--threshold", 0).returncode == 0
+    assert (
+        autotag(songs, "--out", out, "--model", SMALL).stderr == f"0 tagged, 0 failed, 2 skipped -> {out}\n"
+    )
+    soundfile.write(songs / "0.flac", music(1, 12000, 5), 12000)
+    assert (
+        autotag(songs, "--out", out, "--model", SMALL).stderr == f"1 tagged, 0 failed, 1 skipped -> {out}\n"
+    )
+
+
+def test_a_folder_chooses_among_the_results_of_an_earlier_run_however_it_is_spelled(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        soundfile.write(tmp_path / folder / "song.flac", music(1, 12000), 12000)
+    tag_into(sorted(tmp_path.glob("*/song.flac")), tmp_path / "tags.jsonl", SMALL, jobs=1)
+    command = [sys.executable, "-m", "autotag", "write", "one", "--from", "tags.jsonl", "--threshold", "0"]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert run.stderr.splitlines()[-1] == "1 written, 0 unchanged, 0 failed"
+    assert str(tmp_path / "one" / "song.flac") in run.stdout
+    assert "two" not in run.stdout
+
+
+@on_posix
+def test_what_could_not_be_read_is_tried_again_by_the_next_run(tmp_path: Path) -> None:
+    """Unlike what was read and is no audio: that is so until it changes."""
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "words.wav").write_text("words")
+    paths = [tmp_path / "pipe.wav", tmp_path / "words.wav"]
+    first = tag_into(paths, tmp_path / "tags.jsonl", SMALL, jobs=1)
+    assert (first.failed, first.skipped) == (2, 0)
+    second = tag_into(paths, tmp_path / "tags.jsonl", SMALL, jobs=1)
+    assert (second.failed, second.skipped, second.failed_before) == (1, 1, 1)
 
 
 def test_tags_that_were_chosen_otherwise_are_not_mixed(autotag: Run, tmp_path: Path) -> None:
@@ -237,7 +275,7 @@ def test_tags_that_were_chosen_otherwise_are_not_mixed(autotag: Run, tmp_path: P
     before = out.read_bytes()
     refused = run("--top", 3)
     assert refused.returncode == 2
-    assert "its tags were chosen otherwise (top 5): ask for the same, use --force" in refused.stderr
+    assert "made with --top 5, not --top 3. Use --top 5, add --force to tag all files again" in refused.stderr
     assert out.read_bytes() == before
     assert run("--top", 3, "--force").stderr == f"2 tagged, 0 failed, 0 skipped -> {out}\n"
     assert [len(row["tags"]) for row in rows(out)] == [3, 3]
@@ -246,28 +284,33 @@ def test_tags_that_were_chosen_otherwise_are_not_mixed(autotag: Run, tmp_path: P
 
 
 def test_an_interrupted_change_of_the_choice_has_to_be_finished(tmp_path: Path) -> None:
-    out, metadata = tmp_path / "tags.csv", describe(SMALL)
-    with open_sink(out, metadata, Asked(SMALL)) as sink:
+    out, model = tmp_path / "tags.csv", find(SMALL)
+    with open_sink(out, model, TagRequest()) as sink:
         sink.write(result("a.wav"))
-    other = Asked(SMALL, threshold="auto")
-    with pytest.raises(KeyboardInterrupt), open_sink(out, metadata, other, force=True):
+    other = TagRequest(threshold="auto")
+    with pytest.raises(KeyboardInterrupt), open_sink(out, model, other, force=True):
         raise KeyboardInterrupt
-    for asked in (Asked(SMALL), other):
-        with pytest.raises(SinkError, match="chosen otherwise"), open_sink(out, metadata, asked):
+    for request in (TagRequest(), other):
+        with pytest.raises(SinkError, match=r"made with .* not"), open_sink(out, model, request):
             pass
-    with open_sink(out, metadata, other, force=True):
+    with open_sink(out, model, other, force=True):
         pass
-    with open_sink(out, metadata, other) as sink:
+    with open_sink(out, model, other) as sink:
         assert list(sink.stamps()) == ["a.wav"]
 
 
 def result(path: str, **changes: Any) -> Result:
-    fields: dict[str, Any] = {"model": SMALL, "duration": 1.0, "segments": 1, "size": 5, "modified": 10**18}
-    ms = dict.fromkeys(("decode", "mel", "model"), 1.0)
-    warnings = ('a "warning"', "another; one")
-    return Result(
-        path, tags=(Tag("rock", 0.5), Tag("slow", 0.25)), ms=ms, warnings=warnings, **fields | changes
-    )
+    fields: dict[str, Any] = {
+        "model": SMALL,
+        "sha256": SHA256,
+        "duration": 1.0,
+        "segments": 1,
+        "size": 5,
+        "modified": 10**18,
+    }
+    fields["ms"] = dict.fromkeys(("decode", "mel", "model"), 1.0)
+    fields["warnings"] = ('a "warning"', "another; one")
+    return Result(path, tags=(Tag("rock", 0.5), Tag("slow", 0.25)), **fields | changes)
 
 
 NAMES = ["a.wav", 'b "b", b.wav', "c\nc\r\n.wav", "é; 静.wav"]
@@ -322,7 +365,7 @@ def test_a_new_row_takes_the_place_of_the_old_one(tmp_path: Path, ending: str) -
         assert (tmp_path / "tags.parquet.journal.jsonl").exists()
     # Killed: not closed.
     sink = opened(path)
-    assert sink.stamps()[NAMES[1]] == (7, 8, None, False)
+    assert sink.stamps()[NAMES[1]] == (7, 8, None, None, False)
     sink.close()
     assert [row["path"] for row in rows(path)] == [NAMES[0], *NAMES[2:], NAMES[1]]
 
@@ -386,8 +429,8 @@ def test_a_file_of_something_else_is_refused_and_stays(tmp_path: Path, ending: s
     path = tmp_path / f"tags{ending}"
     path.write_bytes(content)
     with (
-        pytest.raises(SinkError, match=f"tags{ending}: .* name another file"),
-        open_sink(path, describe(SMALL), Asked(SMALL)),
+        pytest.raises(SinkError, match=rf"tags{ending}: .*[Nn]ame another file"),
+        open_sink(path, find(SMALL), TagRequest()),
     ):
         pass
     assert path.read_bytes() == content
@@ -400,19 +443,93 @@ def test_a_row_in_the_middle_that_is_none_is_refused(tmp_path: Path) -> None:
     sink.close()
     whole = path.read_bytes()
     path.write_bytes(whole + b'{"path": "b.wav"\n' + whole)
-    with pytest.raises(SinkError, match=f"what stands at byte {len(whole)} is no row of autotag's"):
+    with pytest.raises(SinkError, match=rf"line 2 \(byte {len(whole)}\) is not a result"):
         opened(path)
     assert path.stat().st_size == 2 * len(whole) + 17
+
+
+@pytest.mark.parametrize("row", [0, 1, 500])
+def test_an_odd_quote_in_a_csv_is_damage_and_nothing_is_cut(tmp_path: Path, row: int) -> None:
+    path = tmp_path / "tags.csv"
+    sink = opened(path)
+    for number in range(1000):
+        sink.write(result(f"{number}.wav", warnings=()))
+    sink.close()
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[1 + row] = lines[1 + row].replace(b".wav", b'.w"av', 1)
+    path.write_bytes(b"".join(lines))
+    with pytest.raises(
+        SinkError, match=rf"line {row + 2} \(byte {sum(map(len, lines[: row + 1]))}\) is not a"
+    ):
+        opened(path)
+    assert path.read_bytes() == b"".join(lines)
+
+
+def test_deep_json_is_no_row(tmp_path: Path) -> None:
+    path = tmp_path / "tags.jsonl"
+    path.write_bytes(b'{"path": ' + b"[" * 100_000 + b"\n")
+    with pytest.raises(SinkError, match=r"line 1 \(byte 0\) is not a result"):
+        opened(path)
+
+
+def test_a_name_that_a_spreadsheet_would_compute_begins_with_a_folder(tmp_path: Path) -> None:
+    sink = opened(tmp_path / "tags.csv")
+    names = ["=1+1.wav", "@a.wav", "-b.wav", "+c.wav"]
+    for name in names:
+        sink.write(Failure(name, "NotAudio", f"{name}: no audio"))
+    sink.close()
+    with (tmp_path / "tags.csv").open(newline="") as file:
+        assert [row["path"] for row in csv.DictReader(file)] == [f"./{name}" for name in names]
+    assert list(opened(tmp_path / "tags.csv").stamps()) == names
+
+
+@pytest.mark.parametrize("notes", [b"", b"{", b"[]", b'{"top": 5}', b"[" * 50_000, b"\xff"])
+def test_notes_that_are_torn_or_foreign_are_unknown(tmp_path: Path, notes: bytes) -> None:
+    out = tmp_path / "tags.jsonl"
+    with open_sink(out, find(SMALL), TagRequest()) as sink:
+        sink.write(result("a.wav"))
+    (tmp_path / ".tags.jsonl.lock").write_bytes(notes)
+    with open_sink(out, find(SMALL), TagRequest(top=7)) as sink:
+        assert list(sink.stamps()) == ["a.wav"]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_what_is_kept_is_read_back(tmp_path: Path, ending: str) -> None:
+    """The same outcomes from every kind of file, with the tags of a narrower choice if asked."""
+    for number in range(2):
+        soundfile.write(tmp_path / f"{number}.wav", music(1, 12000, number), 12000)
+    (tmp_path / "bad.wav").write_text("words")
+    out = tmp_path / f"tags{ending}"
+    paths = sorted(tmp_path.glob("*.wav"))
+    seen: list[tuple[int, int]] = []
+    tally = tag_into(paths, out, SMALL, jobs=1, progress=lambda done, total, _: seen.append((done, total)))
+    assert (tally.tagged, tally.failed, tally.skipped) == (2, 1, 0)
+    assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    found = {str(outcome.path): outcome for outcome in read_outcomes(out)}
+    assert list(found) == [str(path) for path in paths]
+    for path, outcome in found.items():
+        if isinstance(outcome, Result):
+            expected = Tagger(SMALL, threads=1).tag(path)
+            assert [tag for tag, _ in outcome.tags] == [tag for tag, _ in expected.tags]
+            assert dict(outcome.tags) == pytest.approx(dict(expected.tags), abs=1e-4)
+            assert (outcome.model, outcome.sha256) == (SMALL, expected.sha256)
+        else:
+            assert outcome.error == "NotAudio"
+            assert outcome.message.startswith(path)
+    for outcome in read_outcomes(out, Selection(top=1)):
+        assert not isinstance(outcome, Result) or len(outcome.tags) == 1
 
 
 @each
 def test_two_processes_do_not_write_the_same_file(autotag: Run, tmp_path: Path, ending: str) -> None:
     soundfile.write(tmp_path / "song.wav", music(1, 12000), 12000)
     out = tmp_path / f"tags{ending}"
-    with open_sink(out, describe(SMALL), Asked(SMALL)):
+    with open_sink(out, find(SMALL), TagRequest()):
         run = autotag(tmp_path, "--model", SMALL, "--out", out)
         assert run.returncode == 2
-        assert run.stderr == f"error: {out}: another process writes it now: name another file, or wait\n"
+        assert (
+            run.stderr == f"error: {out}: another process is writing it. Wait for it, or name another file.\n"
+        )
     assert autotag(tmp_path, "--model", SMALL, "--out", out).returncode == 0
 
 
@@ -435,7 +552,9 @@ def test_on_a_full_disk_whole_rows_are_kept(
         check=False,
     )
     assert (run.returncode, run.stdout) == (1, "")
-    assert run.stderr == "error: results cannot be written: File too large\n"
+    (line,) = run.stderr.splitlines()
+    kept_in = rf"\d+ of \d+ files are kept in {re.escape(str(out))}\. Run again to go on\."
+    assert re.fullmatch(rf"error: results cannot be written: File too large\. {kept_in}", line)
     written = out if out.exists() else tmp_path / "tags.parquet.journal.jsonl"
     assert written.stat().st_size <= 9001
     kept = rows(written)
@@ -450,7 +569,7 @@ def test_a_device_is_refused(autotag: Run, song: Path, tmp_path: Path) -> None:
     (tmp_path / "tags.jsonl").symlink_to("/dev/full")
     run = autotag(song, "--model", SMALL, "--out", tmp_path / "tags.jsonl")
     assert run.returncode == 2
-    assert run.stderr == f"error: {tmp_path / 'tags.jsonl'}: a folder, pipe or device: name a file\n"
+    assert run.stderr == f"error: {tmp_path / 'tags.jsonl'}: a folder, pipe or device. Name a file.\n"
 
 
 @on_posix
@@ -458,7 +577,7 @@ def test_a_link_to_a_file_stays_one_and_a_file_s_mode_too(tmp_path: Path) -> Non
     (tmp_path / "real.jsonl").touch(mode=0o640)
     (tmp_path / "tags.jsonl").symlink_to("real.jsonl")
     for size in (1, 2):
-        with open_sink(tmp_path / "tags.jsonl", describe(SMALL), Asked(SMALL)) as sink:
+        with open_sink(tmp_path / "tags.jsonl", find(SMALL), TagRequest()) as sink:
             sink.write(result("a.wav", size=size))
     assert (tmp_path / "tags.jsonl").is_symlink()
     assert (tmp_path / "real.jsonl").stat().st_mode & 0o777 == 0o640
@@ -466,7 +585,7 @@ def test_a_link_to_a_file_stays_one_and_a_file_s_mode_too(tmp_path: Path) -> Non
 
 
 def test_parquet_without_its_extra_names_it(song: Path, tmp_path: Path) -> None:
-    code = "import sys; sys.modules['pyarrow'] = None; from autotag.cli.main import main; main()"
+    code = "import sys; sys.modules['pyarrow'] = None; from autotag.__main__ import main; main()"
     run = subprocess.run(
         [sys.executable, "-c", code, song, "--model", SMALL, "--out", tmp_path / "tags.parquet"],
         capture_output=True,
@@ -475,7 +594,7 @@ def test_parquet_without_its_extra_names_it(song: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert run.returncode == 2
-    assert run.stderr == "error: Parquet needs a package more: pip install 'autotag[parquet]'\n"
+    assert run.stderr == "error: Parquet needs the package pyarrow: pip install pyarrow\n"
 
 
 @on_posix

@@ -6,31 +6,82 @@ from pathlib import Path
 
 import pytest
 
-from autotag.batch import Asked
-from autotag.models.registry import select
+from autotag.audio.held import Held
+from autotag.models.registry import comparable, select
+from autotag.request import TagRequest
+from autotag.result import Failure
+from autotag.speed import measure
 from autotag.speed.compare import MARGIN, compare
+from autotag.tagger import Tagger
 from tests.conftest import SONG, Run
 
-ENTRIES = select(["vgg-*"], "mtat")
+FILES = select(["vgg-*"], "mtat")
 
 
 def test_each_model_says_what_it_says_alone_and_three_are_marked(autotag: Run) -> None:
-    rows = compare(SONG, ENTRIES, Asked("", top=3, merge_synonyms=True))
-    assert {row.cost.entry.sha256 for row in rows} == {entry.sha256 for entry in ENTRIES}
+    (rows,) = compare([SONG], FILES, TagRequest(top=3))
+    assert isinstance(rows, list)
+    assert {row.cost.file.sha256 for row in rows} == {file.sha256 for file in FILES}
     assert [row.cost.gmac for row in rows] == sorted((row.cost.gmac for row in rows), reverse=True)
     assert rows[0].agreement == 1
     assert all(row.agreement in (0, 0.2, 0.4, 0.6, 0.8, 1) for row in rows)
     last = rows[-1].result
-    run = autotag(SONG, "--model", last.model, "--top", 3, "--merge-synonyms", "--format", "jsonl")
-    assert json.loads(run.stdout)["tags"] == last.as_dict()["tags"]
+    run = autotag(SONG, "--model", last.model, "--top", 3, "--format", "jsonl")
+    assert json.loads(run.stdout)["tags"] == last.to_dict()["tags"]
     marked = {mark: row.cost for row in rows for mark in row.marks}
     assert set(marked) == {"fastest", "best", "sensible"}
-    auc = {row.cost.name: row.cost.entry.metadata.roc_auc or 0 for row in rows}
+    same_data = comparable(FILES)
+    auc = {file.name: file.metadata.roc_auc or 0 for file in same_data}
     assert auc[marked["best"].name] == max(auc.values())
     limit = max(auc.values()) - MARGIN
-    good = [row.cost for row in rows if auc[row.cost.name] >= limit]
+    good = [row.cost for row in rows if auc.get(row.cost.name, 0) >= limit]
     assert marked["sensible"] is min(good, key=lambda cost: sum(cost.ms("mel", "model")))
     assert marked["fastest"] is min((row.cost for row in rows), key=lambda cost: sum(cost.ms("mel", "model")))
+
+
+def test_models_are_loaded_once_and_a_song_is_decoded_once_a_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    loads, decodings = [], []
+
+    class Loads(Tagger):
+        def __init__(self, *arguments: object, **named: object) -> None:
+            loads.append(arguments)
+            super().__init__(*arguments, **named)  # type: ignore[arg-type]
+
+    class Holds(Held):
+        def __init__(self, audio: Path, sr: int, excerpt: float | None = None) -> None:
+            decodings.append((audio, sr))
+            super().__init__(audio, sr, excerpt)
+
+    monkeypatch.setattr(measure, "Tagger", Loads)
+    monkeypatch.setattr(measure, "Held", Holds)
+    files = select(["vgg-12k-48-x1*", "musicnn-1?k-48-*"])
+    songs = [SONG, Path("none.mp3"), SONG, SONG]
+    found = list(compare(songs, files, TagRequest()))
+    assert [isinstance(rows, Failure) for rows in found] == [False, True, False, False]
+    assert len(loads) == len(files)
+    once = [(SONG, 12000), (SONG, 16000)]
+    assert sorted(decodings) == sorted([*4 * once, (Path("none.mp3"), 12000)]), "the first one once before"
+
+
+def test_whatever_is_wrong_with_a_song_is_its_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Breaks(Held):
+        def __init__(self, audio: Path, sr: int, excerpt: float | None = None) -> None:
+            if audio.name == "odd.mp3":
+                raise AttributeError("'NoneType' object has no attribute 'name'")
+            super().__init__(audio, sr, excerpt)
+
+    monkeypatch.setattr(measure, "Held", Breaks)
+    bad, good = compare([Path("odd.mp3"), SONG], select(["vgg-12k-48-x10-db"]), TagRequest())
+    assert isinstance(bad, Failure)
+    assert (bad.path, bad.error) == ("odd.mp3", "Crashed")
+    assert "odd.mp3: AttributeError: 'NoneType'" in bad.message
+    assert isinstance(good, list)
+
+
+def test_an_excerpt_is_compared() -> None:
+    (rows,) = compare([SONG], select(["vgg-12k-48-x10-db"]), TagRequest(excerpt=10))
+    assert isinstance(rows, list)
+    assert (rows[0].result.excerpt, rows[0].cost.seconds) == pytest.approx((10, 10), abs=0.001)
 
 
 def test_the_table_has_a_line_a_model(autotag: Run, tmp_path: Path) -> None:
@@ -43,29 +94,29 @@ def test_the_table_has_a_line_a_model(autotag: Run, tmp_path: Path) -> None:
         *("model", "agrees", "mel", "ms", "model", "ms", "total", "ms", "x", "real", "time"),
         *("GMAC", "MB", "kB", "ROC", "AUC", "tags"),
     ]
-    names = [entry.metadata.name for entry in select(["vgg-12k-48-*"], "mtat")]
+    names = [file.name for file in select(["vgg-12k-48-*"], "mtat")]
     assert sorted(row.split()[0] for row in rows[: len(names)]) == sorted(names)
     assert rows[len(names)].startswith("agrees: ")
 
 
 def test_other_formats_hold_ordinary_results_and_a_bad_file_is_said(autotag: Run, tmp_path: Path) -> None:
     (tmp_path / "bad.mp3").write_text("words")
-    run = autotag(tmp_path / "bad.mp3", SONG, "--compare", "--tags", "msd", "--format", "jsonl")
+    run = autotag(tmp_path / "bad.mp3", SONG, "--compare", "--vocabulary", "msd", "--format", "jsonl")
     assert run.returncode == 1
     assert run.stderr.startswith(f"error: {tmp_path / 'bad.mp3'}: ")
     found = [json.loads(line) for line in run.stdout.splitlines()]
-    assert {row["model"] for row in found} == {entry.metadata.name for entry in select(None, "msd")}
+    assert {row["model"] for row in found} == {file.name for file in select(None, "msd")}
     assert all(row["ok"] and len(row["tags"]) == 5 for row in found)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--compare", "--hop", "x2"], "--compare says which models to use"),
-        (["--compare", "--budget", "9ms"], "--compare says which models to use"),
-        (["--compare", "--out", "tags.csv"], "--compare keeps nothing"),
-        (["--models", "vgg-*"], "goes with --compare"),
-        (["--compare", "--models", "nothing"], "no model at hand is nothing"),
+        (["--compare", "--hop", "x2"], "--compare chooses the models"),
+        (["--compare", "--budget", "9ms"], "--compare chooses the models"),
+        (["--compare", "--out", "tags.csv"], "--compare prints, and writes no file"),
+        (["--models", "vgg-*"], "Add --compare"),
+        (["--compare", "--models", "nothing"], "No installed model is nothing"),
     ],
 )
 def test_options_that_do_not_go_together(autotag: Run, options: list[str], message: str) -> None:

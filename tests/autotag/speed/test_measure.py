@@ -11,7 +11,19 @@ import pytest
 from autotag.audio.decode import decode
 from autotag.errors import AudioNotFound
 from autotag.models.registry import find, select
-from autotag.speed.measure import IMPORTS, Cost, baseline, clip, cold, measure, overhead, ratio, spread
+from autotag.speed.measure import (
+    IMPORTS,
+    Cost,
+    baseline,
+    clip,
+    cold,
+    load_models,
+    measure,
+    overhead,
+    ratio,
+    spread,
+)
+from autotag.tagger import Tagger
 from tests.conftest import SONG, Run
 
 SMALL = "vgg-12k-48-x10-db"
@@ -37,30 +49,32 @@ def test_ratios_are_formed_within_a_round() -> None:
 
 
 def test_all_models_are_measured_as_often_and_their_work_is_counted() -> None:
-    entries = [find(SMALL), find(LARGE)]
-    costs = measure([SONG, SONG], entries, 3, [1, 2], [None, 2])
+    costs = measure([SONG, SONG], load_models([find(SMALL), find(LARGE)], [1, 2], [None, 2]), 3)
     asked = [(name, threads, batch) for name in (SMALL, LARGE) for threads in (1, 2) for batch in (None, 2)]
     assert [(c.name, c.threads, c.batch) for c in costs] == asked
     for found in costs:
         assert len(found.rounds) == 3
         assert all(ms > 0 for step in ("decode", "mel", "model") for ms in found.ms(step))
         assert found.ms() == pytest.approx([sum(each.values()) for each in found.rounds])
-        assert found.gmac == pytest.approx(4 * found.entry.metadata.gmac), "two segments of each song"
+        assert found.gmac == pytest.approx(4 * found.file.metadata.gmac), "two segments of each song"
         assert found.seconds == pytest.approx(60, abs=0.1)
         np.testing.assert_allclose(found.scores[0].scores, found.scores[1].scores, atol=1e-5)
+        alone = Tagger(found.name).scores(SONG)
+        np.testing.assert_allclose(found.scores[0].scores, alone.scores, atol=0.01)
+        assert (found.scores[0].duration, found.scores[0].warnings) == (alone.duration, alone.warnings)
     assert [costs[0].spectrogram, costs[-1].spectrogram] == [4 * 48 * 137, 4 * 48 * 683]
     assert baseline(costs) is costs[4], "the larger one, with fewer threads"
 
 
 def test_an_excerpt_is_less_work() -> None:
-    (found,) = measure([SONG], [find(SMALL)], 1, [1], seconds=29.1)
-    assert found.gmac == pytest.approx(found.entry.metadata.gmac)
+    (found,) = measure([SONG], load_models([find(SMALL)], [1]), 1, excerpt=29.1)
+    assert found.gmac == pytest.approx(found.file.metadata.gmac)
     assert found.seconds == pytest.approx(29.1, abs=0.01)
 
 
 def test_a_song_that_is_not_there_stops_it() -> None:
     with pytest.raises(AudioNotFound):
-        measure([Path("none.mp3")], [find(SMALL)], 1, [1])
+        measure([Path("none.mp3")], load_models([find(SMALL)], [1]), 1)
 
 
 def test_the_clip_is_one_segment_of_the_study(tmp_path: Path) -> None:
@@ -104,11 +118,14 @@ def test_bench_as_a_table_of_a_clip_of_its_own_with_a_picture(autotag: Run, tmp_
     picture = tmp_path / "bench.svg"
     run = autotag("bench", "--models", "*-48-x10-db", "--rounds", 1, "--plot", picture)
     assert run.returncode == 0, run.stderr
-    heading, *rows = run.stdout.splitlines()
+    above, heading, *rows = run.stdout.splitlines()
     assert heading.split()[0] == "model"
-    names = {entry.metadata.name for entry in select(["*-48-x10-db"])}
+    assert "mel + model, 1 is" in above and "start to" in above
+    names = {file.name for file in select(["*-48-x10-db"])}
     assert {row.split()[0] for row in rows[: len(names)]} == names
-    assert "For 29.1 s of audio" in run.stdout
+    assert "For 29.1 s of audio: medians of one round." in run.stdout
+    assert "±" not in run.stdout
+    assert run.stderr.endswith(f"models timed -> {picture}\n")
     words = "".join(ET.parse(picture).getroot().itertext())
     assert "48-x10" in words
     assert "Pareto front" in words
@@ -118,13 +135,13 @@ def test_bench_as_a_table_of_a_clip_of_its_own_with_a_picture(autotag: Run, tmp_
     ("options", "code", "message"),
     [
         (["none.mp3"], 1, "error: none.mp3: no such file"),
-        (["--models", "nothing-*"], 2, "no model at hand is nothing-*: at hand are "),
-        (["--threads", "1,0"], 2, "'1,0': use numbers from 1"),
-        (["--plot", "bench.txt"], 2, "'bench.txt': use a name that ends in .svg or .png"),
+        (["--models", "nothing-*"], 2, "No installed model is nothing-*."),
+        (["--threads", "1,0"], 2, "'1,0' is not allowed. Use numbers from 1"),
+        (["--plot", "bench.txt"], 2, "'bench.txt' is not allowed. Use a name that ends in .svg or .png"),
         (
             ["--device", "abacus"],
             2,
-            "error: device 'abacus' is not one that this onnxruntime can use: use cpu",
+            "error: device 'abacus' is not one that this onnxruntime can use. Use cpu",
         ),
     ],
 )

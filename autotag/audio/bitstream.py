@@ -1,0 +1,184 @@
+"""Samples that are none: a WAV or FLAC from a disc or a cable may hold AC-3 or DTS in place of PCM."""
+
+from collections.abc import Iterator
+from itertools import chain, pairwise
+from typing import Any, NamedTuple, Self, cast
+
+import numpy as np
+
+from autotag.audio.mel import Array
+from autotag.audio.sndfile import Refused
+from autotag.audio.source import Source
+from autotag.errors import NotAudio
+
+QUIET_BLOCKS = 16
+"""Blocks of zeros that may come before a bitstream."""
+
+
+class Coded(NamedTuple):
+    """What samples are in truth: ffmpeg's name of it, ours, and whether bytes are swapped in pairs."""
+
+    demuxer: str
+    name: str
+    swapped: bool
+
+
+_IEC_61937 = b"\x72\xf8\x1f\x4e"
+"""Pa and Pb, which begin a burst, as 16-bit samples."""
+
+_TYPES = {1: "AC-3", 11: "DTS", 12: "DTS", 13: "DTS", 17: "DTS-HD", 21: "E-AC-3", 22: "TrueHD"}
+
+_DTS = (b"\xfe\x7f\x01\x80", b"\x7f\xfe\x80\x01", b"\xff\x1f\x00\xe8", b"\x1f\xff\xe8\x00")
+"""How a frame begins, with words of 16 or 14 bits, in either order."""
+
+_AC3_KBITS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640)
+
+
+def recognised(block: Array) -> Coded | None:
+    """What samples [n, channels] are, if they are a bitstream."""
+    words = _words(block)
+    for swapped, data in ((False, words.tobytes()), (True, words.byteswap().tobytes())):
+        bursts = _places(_IEC_61937, data)
+        if len(bursts) > 1 and all(at % 2 == 0 for at in bursts):
+            name = _TYPES.get(data[bursts[0] + 4] & 0x1F, "coded sound")
+            return Coded("spdif", f"{name} in an IEC 61937 bitstream", swapped)
+        if _is_ac3(data):
+            return Coded("ac3", "an AC-3 bitstream", swapped)
+        for sync in _DTS if not swapped else ():
+            places = _places(sync, data)
+            if len(places) > 2 and len({after - before for before, after in pairwise(places)}) == 1:
+                return Coded("dts", "a DTS bitstream", swapped)
+    return None
+
+
+def _places(pattern: bytes, data: bytes) -> list[int]:
+    found = []
+    at = data.find(pattern)
+    while at >= 0:
+        found.append(at)
+        at = data.find(pattern, at + 1)
+    return found
+
+
+def _words(block: Array) -> np.ndarray[Any, np.dtype[np.int16]]:
+    with np.errstate(invalid="ignore"):
+        return np.rint(np.clip(block, -1, 1) * 32768).clip(-32768, 32767).astype("<i2")
+
+
+def _is_ac3(data: bytes) -> bool:
+    """Whether there are three frames in a row."""
+    at = data.find(b"\x0b\x77")
+    while 0 <= at < len(data) // 2:
+        here = at
+        for count in range(3):
+            code = data[here + 4] if len(data) > here + 5 else 255
+            if data[here : here + 2] != b"\x0b\x77" or code >> 6 == 3 or code & 63 > 37:
+                break
+            kbits = _AC3_KBITS[(code & 63) // 2]
+            here += 2 * ((kbits * 2, kbits * 320 // 147 + (code & 1), kbits * 3)[code >> 6])
+            if count == 2:
+                return True
+        at = data.find(b"\x0b\x77", at + 1)
+    return False
+
+
+def unpacked(source: Source, name: str) -> Source:
+    """The source, or if its samples are a bitstream what that decodes to.
+
+    Raises:
+        NotAudio: it cannot be decoded here.
+    """
+    if not source.lossless or source.channels > 2:
+        return source
+    blocks = source.blocks()
+    zeros = 0
+    while (
+        (first := next(blocks, None)) is not None and zeros < QUIET_BLOCKS and not first.view(np.int32).any()
+    ):
+        zeros += 1
+    if first is not None and (coded := recognised(first)) is not None:
+        try:
+            return Bitstream(source, coded)
+        except (Refused, ImportError) as error:
+            source.__exit__()
+            why = "pip install av, which decodes it" if isinstance(error, ImportError) else f"{error}"
+            raise NotAudio(f"{name}: holds {coded.name} in place of samples, not decoded: {why}") from error
+    return source if zeros else cast(Source, _Begun(source, first, blocks))
+
+
+class _Begun:
+    """A source whose first block is there already."""
+
+    def __init__(self, source: Source, first: Array | None, rest: Iterator[Array]) -> None:
+        self._source = source
+        self._begun: Iterator[Array] | None = chain(() if first is None else (first,), rest)
+
+    def blocks(self, start: int = 0) -> Iterator[Array]:
+        begun, self._begun = self._begun, None
+        return begun if begun is not None and not start else self._source.blocks(start)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._source, name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._source.__exit__()
+
+
+class Bitstream:
+    """A `Source` of what samples decode to.
+
+    Raises:
+        Refused: it cannot be decoded.
+        ImportError: PyAV is not installed.
+    """
+
+    lossless = False
+    left = 0
+
+    def __init__(self, source: Source, coded: Coded) -> None:
+        from autotag.audio.ffmpeg import PyAV
+
+        self._source = source
+        self._coded = coded
+        with PyAV(_Bytes(source, coded.swapped), coded.demuxer) as opened:
+            self.samplerate, self.channels = opened.samplerate, opened.channels
+        self.frames: int | None = None
+        self.announced: int | None = None
+        self.problem = "it does not decode"
+        self.warnings = [*source.warnings, f"holds {coded.name} in place of samples: decoded"]
+
+    def blocks(self, start: int = 0) -> Iterator[Array]:
+        from autotag.audio.ffmpeg import PyAV
+
+        with PyAV(_Bytes(self._source, self._coded.swapped), self._coded.demuxer) as opened:
+            for block in opened.blocks(start):
+                self.problem = ""  # what does not decode at the ends is padding
+                yield block
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._source.__exit__()
+
+
+class _Bytes:
+    """The samples of a source as a file object."""
+
+    def __init__(self, source: Source, swapped: bool) -> None:
+        self._blocks = source.blocks()
+        self._swapped = swapped
+        self._held = b""
+
+    def read(self, count: int) -> bytes:
+        while len(self._held) < count and (block := next(self._blocks, None)) is not None:
+            words = _words(block)
+            self._held += (words.byteswap() if self._swapped else words).tobytes()
+        given, self._held = self._held[:count], self._held[count:]
+        return given
+
+    def seekable(self) -> bool:
+        return False

@@ -1,0 +1,57 @@
+"""A sound that is decoded once for several models."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autotag.audio.content import AudioInput
+from autotag.audio.decode import Audio
+
+BLOCK = 1 << 18
+"""Samples that are read back at once: 1 MiB."""
+
+
+class Held(AbstractContextManager["Held"]):
+    """The samples of a sound at one rate, in a temporary file: it iterates as `Audio` does, and again.
+
+    Attributes:
+        sr, duration, seconds_read, start, weights, warnings: as of `Audio`.
+        decode_ms: milliseconds that decoding took, without the writing.
+
+    Raises:
+        AudioError: as `Audio` does.
+    """
+
+    def __init__(
+        self, audio: AudioInput, sr: int, excerpt: float | None = None, *, name: str | None = None
+    ) -> None:
+        sound = Audio(audio, sr, excerpt, name=name)
+        self.decode_ms = 0.0
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115
+        try:
+            started = time.perf_counter()
+            for block in sound:
+                self.decode_ms += 1000 * (time.perf_counter() - started)
+                self._file.write(np.ascontiguousarray(block, np.float32).data)
+                started = time.perf_counter()
+        except BaseException:
+            self._file.close()
+            raise
+        self.sr, self.duration, self.seconds_read = sr, sound.duration, sound.seconds_read
+        self.start, self.weights, self.warnings = sound.start, sound.weights, sound.warnings
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        self._file.seek(0)
+        while block := self._file.read(4 * BLOCK):
+            yield np.frombuffer(block, np.float32)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()

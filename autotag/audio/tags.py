@@ -1,0 +1,64 @@
+"""Tags around the sound of a file: how far they reach."""
+
+import struct
+
+from autotag.audio.content import Content
+from autotag.audio.mpeg import id3_length
+from autotag.errors import NotAudio
+
+MOST = 1000
+"""ID3 tags in a row that are still believed to be tags."""
+
+ZEROS = 1 << 24
+"""Bytes of zeros that may stand beside a tag, as room for a longer one."""
+
+
+def sound(content: Content) -> tuple[int, bytes]:
+    """Where the sound begins, after ID3 tags and zeros behind them, and the first 4 KiB of it.
+
+    Raises:
+        NotAudio: nothing but tags.
+    """
+    at = count = zeros = 0
+    while True:
+        head = content.read(at, 4096)
+        here = 0
+        while (length := id3_length(head[here : here + 10])) and count < MOST:
+            count += 1
+            here += length
+        if count == MOST:
+            raise NotAudio(f"{content.name}: begins with {MOST} ID3 tags or more: remove the tags")
+        if here and at + here > content.size:  # its length is damaged: the sound is somewhere behind
+            return at + 10, content.read(at + 10, 4096)
+        if here:
+            at += here
+        elif count and head[:1] == b"\0" and zeros < ZEROS:
+            length = len(head) - len(head.lstrip(b"\0"))
+            at, zeros = at + length, zeros + length
+        else:
+            return at, head
+
+
+def end(content: Content) -> int:
+    """Where the sound ends, before tags (ID3v1, APEv2, Lyrics3) and zeros."""
+    stop = content.size
+    for _ in range(10):
+        tail = content.read(max(0, stop - 128), min(128, stop))
+        if tail[:3] == b"TAG" and len(tail) == 128:
+            length = 128
+        elif tail[-32:-24] == b"APETAGEX":
+            size, _, flags = struct.unpack("<III", tail[-20:-8])
+            length = size + (32 if flags >> 31 else 0)
+        elif tail[-9:] == b"LYRICS200" and tail[-15:-9].isdigit():
+            length = int(tail[-15:-9]) + 15
+        else:
+            length = len(tail) - len(tail.rstrip(b"\0"))
+            while length and length % 128 == 0 and length < min(stop, ZEROS):
+                more = content.read(max(0, stop - length - 128), min(128, stop - length))
+                length += len(more) - len(more.rstrip(b"\0"))
+                if more.rstrip(b"\0"):
+                    break
+        if not 0 < length <= stop:
+            break
+        stop -= length
+    return stop

@@ -1,0 +1,200 @@
+"""The values that a command's options are folded into: its model, its request, its files, its run."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import typer
+
+from autotag.audio.folders import audio_files
+from autotag.audio.lists import listed
+from autotag.cli.options import (
+    Arch,
+    Excerpt,
+    Exclude,
+    FilesFrom,
+    Hidden,
+    Hop,
+    Include,
+    Mels,
+    Merge,
+    Model,
+    Paths,
+    Quiet,
+    Rate,
+    Scale,
+    Shard,
+    Threshold,
+    Top,
+    Vocabulary,
+)
+from autotag.cli.run import Run, say
+from autotag.config import DEFAULT, RESOLUTIONS, Config
+from autotag.errors import ConfigError
+from autotag.models.registry import ModelChoice
+from autotag.request import ALL, TagRequest
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+OPTION_OF = {
+    "architecture": "--arch",
+    "sample rate": "--sr",
+    "log type": "--scale",
+    "mel bands": "--mels",
+    "hop multiple": "--hop",
+}
+"""By the beginning of what `Config` says about a field."""
+
+
+def with_options(**builders: Callable[..., Any]) -> Callable[[Command], Command]:
+    """Replace parameters of a command by options, from which its values are built when it is called.
+
+    Args:
+        builders: by name of a parameter, a function whose parameters are options, and whose result is the
+            parameter's value. A parameter `context` is the command's own.
+    """
+
+    def decorate(command: Command) -> Command:
+        own = inspect.signature(command, eval_str=True).parameters
+        folded = {
+            name: inspect.signature(build, eval_str=True).parameters for name, build in builders.items()
+        }
+        kept = [parameter for name, parameter in own.items() if name not in (*builders, "context")]
+        added = [
+            option for options in folded.values() for name, option in options.items() if name != "context"
+        ]
+        shown = {
+            option.name: option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in [*kept, *added]
+        }
+        context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+
+        def run(context: typer.Context, **given: Any) -> Any:
+            values = given | {"context": context}
+            built = {
+                name: builders[name](**{option: values[option] for option in options})
+                for name, options in folded.items()
+            }
+            values |= built
+            return command(**{name: values[name] for name in own})
+
+        run.__name__, run.__doc__ = command.__name__, command.__doc__
+        run.__signature__ = inspect.Signature([context, *shown.values()])  # type: ignore[attr-defined]
+        run.__annotations__ = {"context": typer.Context} | {n: p.annotation for n, p in shown.items()}
+        return run  # type: ignore[return-value]
+
+    return decorate
+
+
+def given(context: typer.Context, *options: str) -> list[str]:
+    """Those of the options that stand on the command line."""
+    sources = {option: context.get_parameter_source(option) for option in options}
+    return [option for option, source in sources.items() if source and source.name == "COMMANDLINE"]
+
+
+def refuse(context: typer.Context, why: str, *options: str) -> None:
+    """An error if one of the options stands on the command line."""
+    if told := given(context, *options):
+        raise typer.BadParameter(why, param_hint=spelled(told[0]))
+
+
+def spelled(option: str) -> str:
+    """An option as it is written, from the name of its parameter."""
+    return f"--{ {'log': 'scale'}.get(option, option).strip('_').replace('_', '-') }"
+
+
+def chosen_model(
+    context: typer.Context,
+    arch: Arch = DEFAULT.arch,
+    sr: Rate = "12k",
+    mels: Mels = DEFAULT.mels,
+    hop: Hop = None,
+    log: Scale = DEFAULT.log,
+    model: Model = None,
+) -> ModelChoice:
+    """The model that a command's options ask for."""
+    if model:
+        if others := given(context, *Config.__slots__):
+            raise typer.BadParameter(
+                f"--model and {spelled(others[0])} both choose a model. Give one of them.",
+                param_hint="--model",
+            )
+        return model
+    return resolution(arch, sr, mels, hop, log)
+
+
+def resolution(arch: str, sr: int, mels: int, hop: int | None, log: str = DEFAULT.log) -> Config:
+    """The configuration of some options; without a hop, the one to take."""
+    try:
+        return Config(arch, sr, mels, hop or chosen_hop(arch, mels), log)
+    except ConfigError as error:
+        hint = next(option for what, option in OPTION_OF.items() if str(error).startswith(what))
+        raise typer.BadParameter(str(error), param_hint=hint) from error
+
+
+def chosen_hop(arch: str, mels: int) -> int:
+    """The hop of the default, where there is that one."""
+    return DEFAULT.hop if (mels, DEFAULT.hop) in RESOLUTIONS.get(arch, ()) else 1
+
+
+def chosen_request(
+    vocabulary: Vocabulary = ALL,
+    top: Top = 5,
+    threshold: Threshold = 0.0,
+    merge: Merge = True,
+    excerpt: Excerpt = None,
+) -> TagRequest:
+    """What a command's options want of each file."""
+    return TagRequest(vocabulary=vocabulary, top=top, threshold=threshold, merge=merge, excerpt=excerpt)
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Which files a command is about.
+
+    Attributes:
+        named: files and folders as they were given.
+        rules: the arguments of `audio_files`.
+    """
+
+    named: tuple[Path, ...]
+    rules: dict[str, Any]
+
+    def found(self) -> list[Path]:
+        """The audio files; patterns that matched nothing are said."""
+        unmatched: list[str] = []
+        found = list(audio_files(self.named, **self.rules, unmatched=unmatched))
+        for pattern in unmatched:
+            option = "exclude" if pattern in self.rules["exclude"] else "include"
+            say(f"warning: --{option} {pattern!r} matched nothing. Give a name, a path, or a glob of them.")
+        return found
+
+
+def chosen_files(
+    paths: Paths = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    files_from: FilesFrom = None,
+    shard: Shard = "1/1",
+    hidden: Hidden = False,
+) -> Files:
+    """The files that a command's arguments name."""
+    if not paths and not files_from:
+        raise typer.BadParameter(
+            "Name files or folders, or a list of them with --files-from.", param_hint="FILE|DIR..."
+        )
+    named = [*(paths or ()), *(_listed(files_from) if files_from else ())]
+    rules = {"include": include or (), "exclude": exclude or (), "shard": shard, "hidden": hidden}
+    return Files(tuple(named), rules)
+
+
+def _listed(file: Any) -> list[Path]:
+    """The paths of a list; those of a playlist are relative to its folder."""
+    folder = Path(file.name).parent if isinstance(file.name, str) and file.name != "<stdin>" else None
+    return listed(file.read(), folder)
+
+
+def chosen_run(quiet: Quiet = False) -> Run:
+    """What a command says while it works."""
+    return Run(quiet)

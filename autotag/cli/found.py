@@ -1,0 +1,110 @@
+"""How commands print tracks: as a table, JSON, paths or a playlist."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from autotag.cli.options import OUTPUT
+from autotag.cli.run import say
+from autotag.outputs.playlist import m3u as as_m3u
+from autotag.outputs.playlist import write_paths
+from autotag.system.text import as_json, printable
+
+if TYPE_CHECKING:
+    from autotag.library.query import Found
+
+
+def _playlist(text: str) -> Path:
+    path = Path(text)
+    if text != "-" and path.suffix not in (".m3u8", ".m3u"):
+        raise typer.BadParameter(
+            f"{text!r} is not allowed. Use a name that ends in .m3u8 or .m3u, or - for stdout."
+        )
+    return path
+
+
+Playlist = Annotated[
+    Any,
+    typer.Option(
+        "--m3u",
+        parser=_playlist,
+        metavar="FILE|-",
+        help="Write a playlist (M3U8) to FILE, or to stdout.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Relative = Annotated[
+    bool,
+    typer.Option(
+        "--relative/--absolute",
+        help="Write paths relative to the playlist's folder (in --paths, to the current one).",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Paths = Annotated[bool, typer.Option("--paths", help="Print only paths, one a line.", rich_help_panel=OUTPUT)]
+Nul = Annotated[
+    bool,
+    typer.Option("-0", help="Print only paths, with a NUL after each, for xargs -0.", rich_help_panel=OUTPUT),
+]
+
+
+def show(
+    found: "list[Found]", score: str, m3u: Path | None, relative: bool, json: bool, paths: bool, nul: bool
+) -> None:
+    if json:
+        typer.echo(as_json([_plain(track, score) for track in found], indent=2))
+    elif m3u:
+        _write_m3u(found, m3u, relative)
+    elif paths or nul:
+        named = [os.path.relpath(track.path) if relative else track.path for track in found]
+        for path in write_paths(named, sys.stdout.buffer, nul):
+            say(f"warning: {path}: left out, for its name has a line break. Use -0.")
+    elif found:
+        tags = [tag for tag, _ in found[0].tags]
+        typer.echo("  ".join([score, *tags, "path"]))
+        for track in found:
+            each = [f"{value:{len(tag)}.2f}" for tag, value in track.tags]
+            also = len(track.copies)
+            copies = f"  (and {also} {'copy' if also == 1 else 'copies'})" if also else ""
+            typer.echo("  ".join([f"{track.score:{len(score)}.2f}", *each, printable(track.path)]) + copies)
+
+
+def _plain(track: "Found", score: str) -> dict[str, Any]:
+    plain: dict[str, Any] = {
+        "path": track.path,
+        "duration": round(track.duration, 3),
+        score: round(track.score, 4),
+    }
+    if track.tags:
+        plain["tags"] = [{"tag": tag, "score": round(value, 4)} for tag, value in track.tags]
+    return plain | ({"copies": list(track.copies)} if track.copies else {})
+
+
+def _write_m3u(found: "list[Found]", path: Path, relative: bool) -> None:
+    from autotag.system.files import replacing
+
+    to_stdout = str(path) == "-"
+    folder = Path.cwd() if to_stdout else Path(os.path.abspath(path)).parent  # noqa: PTH100
+    text, left_out = as_m3u(((track.path, track.duration) for track in found), folder if relative else None)
+    for name in left_out:
+        say(
+            f"warning: {name}: left out of the playlist, for its name has control characters or is not UTF-8."
+        )
+    if to_stdout:
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.flush()
+        return
+    with replacing(path) as part:
+        part.write_text(text, "utf-8", newline="\n")
+    say(f"{path}: {len(found) - len(left_out)} tracks")
+
+
+def only_one(m3u: Path | None, json: bool, paths: bool, nul: bool) -> None:
+    told = [name for name, on in (("--m3u", m3u), ("--json", json), ("--paths", paths or nul)) if on]
+    if len(told) > 1:
+        raise typer.BadParameter(
+            f"{' and '.join(told)} are different outputs. Give one of them.", param_hint=told[0]
+        )

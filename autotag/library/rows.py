@@ -1,0 +1,101 @@
+"""Values as the table of tracks holds them, and outcomes made of them."""
+
+import json
+import os
+import sys
+from array import array
+from collections.abc import Mapping
+from typing import Any
+
+from autotag.result import Failure, Outcome, Result, Tag, from_row, to_row
+
+HIGHEST = (1 << 63) - 1
+"""What SQLite keeps of a number; a broken clock gives files times beyond it."""
+
+
+def as_path(kept: Any) -> str:
+    """A path as the table has it, as Python has it.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if isinstance(kept, str):
+        return kept
+    if isinstance(kept, bytes):
+        return os.fsdecode(kept)
+    raise ValueError(f"{kept!r:.60} is no path")
+
+
+def stored(path: str) -> str | bytes:
+    """A path as Python has it, as the table has it."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:  # a name that is not UTF-8, which SQLite refuses as text
+        return os.fsencode(path)
+    return path
+
+
+def values_of(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as values of the table of tracks."""
+    row = to_row(outcome)
+    for name in ("size", "modified"):
+        if row.get(name) is not None:
+            row[name] = max(-HIGHEST, min(row[name], HIGHEST))
+    row["path"] = stored(outcome.path or "")
+    if isinstance(outcome, Result):
+        row["warnings"] = json.dumps(row["warnings"], ensure_ascii=False)
+        if outcome.scores is not None:
+            row["outputs"] = as_bytes(outcome.scores)
+    return row
+
+
+def outcome_of(row: Mapping[str, Any], tags: tuple[Tag, ...]) -> Outcome:
+    """The outcome of values of the table of tracks, with its tags.
+
+    Raises:
+        ValueError: a value is not what its column holds.
+    """
+    path = as_path(row["path"])
+    if not row["ok"]:
+        return Failure(path, str(row["error_kind"]), str(row["error_message"]), row["size"], row["modified"])
+    values = {name: value for name, value in row.items() if name not in ("path", "outputs", "sound")}
+    values |= {"ok": True, "tags": [], "warnings": json.loads(row["warnings"] or "[]")}
+    found = from_row(values)
+    assert isinstance(found, Result)
+    return Result(
+        path,
+        found.model,
+        found.sha256,
+        found.duration,
+        found.segments,
+        tags,
+        found.ms,
+        found.warnings,
+        found.excerpt,
+        found.size,
+        found.modified,
+    )
+
+
+def as_bytes(scores: Any) -> bytes:
+    """Scores as float32, little-endian."""
+    floats = array("f", [float(score) for score in scores])
+    if sys.byteorder == "big":
+        floats.byteswap()
+    return floats.tobytes()
+
+
+def as_floats(kept: Any) -> list[float]:
+    """The scores of such bytes.
+
+    Raises:
+        ValueError: they are none.
+    """
+    if not isinstance(kept, bytes):
+        raise ValueError(f"{kept!r:.60} holds no scores")
+    floats = array("f", kept)
+    if sys.byteorder == "big":
+        floats.byteswap()
+    if not all(0 <= score <= 1 for score in floats):
+        raise ValueError("scores are outside 0 to 1")
+    return floats.tolist()

@@ -1,0 +1,30 @@
+"""One file by any spelling of its path is one row."""
+
+import os
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from unicodedata import normalize
+
+from autotag.audio.folders import folder_identity
+
+
+def as_known(paths: Iterable[str | os.PathLike[str]], known: Collection[str]) -> list[Path]:
+    """The paths, each once, and as it is known where that is another spelling of it.
+
+    A relative path and an absolute one, or one by a link to a folder, are spellings; another name of the same
+    file in the same or another folder is none.
+    """
+    folders: dict[str, object] = {}
+
+    def place(path: str) -> tuple[object, str]:
+        folder, name = os.path.split(path)
+        if folder not in folders:
+            folders[folder] = folder_identity(folder or ".")
+        return folders[folder], os.path.normcase(normalize("NFC", name))
+
+    at: dict[tuple[object, str], str] = {}
+    for path in known:
+        at.setdefault(place(path), path)
+    given = [os.fspath(path) for path in paths]
+    spelled = (path if path in known else at.get(place(path), path) for path in given)
+    return [Path(path) for path in dict.fromkeys(spelled)]

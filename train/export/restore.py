@@ -1,0 +1,41 @@
+"""The trained network of a published model, for others to begin with where its run is not there."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from onnx.numpy_helper import to_array
+from torch import Tensor
+
+from autotag.config import Config
+from train.networks import build
+from train.networks.network import Network
+
+
+def restore(path: Path, config: Config, inputs: Tensor, whole: bool = False) -> Network:
+    """A network that answers as an ONNX file of `train.export` does, but for the rounding of INT8.
+
+    Args:
+        path: float32 or INT8.
+        config: of the model.
+        whole: whether it pools all of a segment.
+        inputs: log-mel segments [n, 1, mels, frames], which tell what folded batch norms had seen.
+    """
+    graph = onnx.load(path).graph
+    shapes = {output.name: output.type.tensor_type.shape.dim for output in graph.output}
+    network = build(config, shapes["scores"][1].dim_value, whole).eval()
+    network.restore(_constants(graph), inputs)
+    return network
+
+
+def _constants(graph: onnx.GraphProto) -> dict[str, Tensor]:
+    """All constants of an ONNX graph in float32, under the names that they have in torch."""
+    found = {constant.name: to_array(constant) for constant in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] in found:
+            whole, scale, zero = (found[name].astype(np.float32) for name in node.input)
+            along = (-1,) + (1,) * (whole.ndim - 1)
+            name = node.input[0].removesuffix("_quantized")
+            found[name] = (whole - zero.reshape(along)) * scale.reshape(along)
+    return {name.removeprefix("network."): torch.tensor(value) for name, value in found.items()}

@@ -1,0 +1,144 @@
+"""The models that come with autotag, and how each is trained from the opinions of published ones."""
+
+from contextlib import suppress
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import torch
+
+from autotag.config import parse_model_name
+from autotag.errors import ModelNotFound
+from autotag.models.registry import ModelFile, find
+from train.console import say
+from train.data import read
+from train.data.cache import training_segments
+from train.errors import RunError
+from train.export.publish import Words, export, is_published
+from train.export.restore import restore
+from train.fit.augment import STEPS
+from train.fit.loop import fit
+from train.fit.recipe import RECIPES, Recipe
+from train.fit.run import alone, save
+
+PRETRAINING = {
+    "root-x10": "vgg-12k-48-x10-db",
+    "root-musicnn": "musicnn-12k-48-x1-db",
+    "root-musicnn-96": "musicnn-12k-96-x1-db",
+    "root-musicnn-long": "musicnn-12k-96-x1-db",
+    "root-musicnn-longer": "musicnn-12k-96-x1-db",
+    "root-musicnn-msd": "musicnn-12k-96-x1-db",
+}
+"""Configurations that are trained for others to begin with, and not exported."""
+
+SPEEDS = (1.0, 0.89, 1.12)
+"""About two semitones down and up: each clip three times, so that an epoch is three."""
+
+RESTORE_SEGMENTS = 128
+"""Training clips that the batch norms of a published model see again."""
+
+_BOTH = RECIPES["soft"]
+_NEXT = replace(_BOTH, rate=2e-4, epochs=2)
+_SEGMENT = Recipe(
+    labels="soft", epochs=40, batch=32, one_cycle=True, augment=STEPS, segments=True, prior=True
+)
+_SEGMENT_NEXT = replace(_SEGMENT, rate=5e-4, speeds=SPEEDS, prior=False)
+_CLEAN = replace(_SEGMENT_NEXT, augment=("roll", "gain", "tilt", "noise"))  # not mixed
+_MSD = replace(_SEGMENT, labels="soft-msd", rate=5e-4, prior=False)
+
+BUNDLED: dict[str, Recipe] = {
+    "root-x10": _BOTH,
+    "vgg-12k-48-x10-db": replace(_BOTH, epochs=40, start="root-x10"),
+    "vgg-12k-48-x2-db": replace(_BOTH, rate=1e-3, epochs=14, start="vgg-12k-48-x10-db"),
+    "vgg-12k-48-x5-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x4-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x3-db": replace(_NEXT, epochs=1, start="vgg-12k-48-x2-db"),
+    "vgg-12k-8-x1-db": replace(_NEXT, rate=1e-3, epochs=8, start="vgg-12k-48-x2-db"),
+    "vgg-12k-24-x1-db": replace(_NEXT, epochs=1, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x1-db": replace(_NEXT, epochs=1, start="vgg-12k-48-x2-db"),
+    "vgg-12k-96-x2-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
+    "vgg-12k-96-x1-db": replace(_NEXT, epochs=1, start="vgg-12k-96-x2-db"),
+    "root-musicnn": replace(_SEGMENT, epochs=60),
+    "root-musicnn-96": replace(_SEGMENT_NEXT, rate=1e-3, epochs=5, start="root-musicnn"),
+    "root-musicnn-long": replace(_SEGMENT_NEXT, rate=1e-3, epochs=8, start="root-musicnn-96"),
+    "root-musicnn-longer": replace(_SEGMENT_NEXT, rate=1e-3, epochs=12, start="root-musicnn-long"),
+    "musicnn-12k-96-x1-db": replace(_CLEAN, epochs=4, start="root-musicnn-longer"),
+    "musicnn-12k-48-x1-db": replace(_SEGMENT_NEXT, epochs=3, start="root-musicnn"),
+    "musicnn-16k-48-x1-db": replace(_SEGMENT_NEXT, epochs=3, start="musicnn-12k-48-x1-db"),
+    "musicnn-16k-96-x1-db": replace(_CLEAN, epochs=5, start="root-musicnn-longer"),
+    "root-musicnn-msd": replace(_MSD, epochs=16, start="root-musicnn-long"),
+    "msd-musicnn-12k-96-x1-db": replace(_MSD, rate=1e-3, epochs=16, start="root-musicnn-msd"),
+}
+"""The recipe of each model, after that of the one whose weights it begins with.
+
+Beginning with another's weights takes a fraction of the epochs that beginning from nothing takes. VGG-CNN
+learns both vocabularies at once; MUSICNN, which learns labels of segments, one.
+"""
+
+
+def distill(
+    root: Path,
+    only: list[str],
+    audio: str | None,
+    cache: Path,
+    work: Path,
+    models: Path,
+    words: Words,
+    device: str,
+) -> None:
+    """Train and export the bundled models that match one of the patterns; start it again to go on.
+
+    A model begins with the weights of its neighbour's run in `work`, or else of the neighbour as it is
+    installed (`autotag.models.registry`). Those of `PRETRAINING` are not, so they are
+    trained first.
+
+    Raises:
+        DataError, RunError: as `train.fit.loop.fit` and `train.export.publish.export` do; or a pattern
+            matches none.
+    """
+    for pattern in only:
+        if not any(fnmatchcase(name, pattern) for name in BUNDLED):
+            raise RunError(
+                f"--only {pattern!r} matches none of the bundled models. They are {', '.join(BUNDLED)}."
+            )
+    wanted = {name for name in BUNDLED if any(fnmatchcase(name, pattern) for pattern in only)}
+    for name, recipe in reversed(BUNDLED.items()):
+        started = recipe.start is None or (work / recipe.start / f"seed-{recipe.seed}" / "best.pt").exists()
+        if name in wanted and recipe.start in PRETRAINING and not started:
+            wanted.add(recipe.start)
+    for name, recipe in BUNDLED.items():
+        if name not in wanted:
+            continue
+        run = work / name / f"seed-{recipe.seed}"
+        dataset = read(root, recipe.labels, audio)
+        if recipe.start is not None:
+            _begin(recipe.start, work / recipe.start / run.name, root, audio, cache)
+        with alone(run):
+            fit(parse_model_name(PRETRAINING.get(name, name))[0], dataset, cache, run, recipe, device)
+            if name not in PRETRAINING and not is_published(run, models, words):
+                export(run, dataset, cache, models, words)
+
+
+def restore_run(model: ModelFile, run: Path, root: Path, audio: str | None, cache: Path) -> None:
+    """Put the weights of a published model into the folder of a run, for others to begin with.
+
+    Args:
+        root, audio: of the data set; see `train.data.read`.
+    """
+    config, metadata = model.metadata.config, model.metadata
+    recipe = Recipe.from_dict(metadata.training["recipe"])
+    seen = torch.from_numpy(
+        training_segments(read(root, recipe.labels, audio), config, cache, RESTORE_SEGMENTS)
+    )
+    with alone(run):
+        state = restore(model.path, config, seen[:, None], recipe.whole).state_dict()
+        save(run / "best.pt", {"model": state, "epoch": 0, "commit": metadata.commit})
+    say(f"{run}: the weights of {model.path}")
+
+
+def _begin(name: str, run: Path, root: Path, audio: str | None, cache: Path) -> None:
+    """Where a run to begin with is missing, put the weights of the installed model there."""
+    if (run / "best.pt").exists():
+        return
+    with suppress(ModelNotFound):  # fit says what is missing
+        restore_run(find(name), run, root, audio, cache)

@@ -1,0 +1,32 @@
+"""From clips of the mel cache to what a network sees at once."""
+
+import torch
+from torch import Tensor
+
+from autotag.config import Config
+from train.fit.augment import Batch
+from train.fit.recipe import Recipe
+from train.fit.teachers import labelled_segments, segment_at
+
+
+def cut(batch: Batch, config: Config, recipe: Recipe) -> Batch:
+    """As much of each clip as the network sees at once, with its target."""
+    if recipe.segments:
+        power, target = labelled_segments(batch.power, batch.target, config)
+        return batch._replace(power=power, target=target)
+    if config.frames < batch.power.shape[2]:
+        return batch._replace(power=random_segment(batch.power, config.frames))
+    return batch
+
+
+def network_input(power: Tensor, config: Config) -> Tensor:
+    """Mel power [batch, mels, frames] to log-mel [batch, 1, mels, frames]: as `compress` does."""
+    db = config.log == "db"
+    mel = 10 * torch.log10(power.clamp(min=1e-10)) if db else torch.log10(1 + 10000 * power)
+    return mel[:, None].contiguous(memory_format=torch.channels_last)
+
+
+def random_segment(power: Tensor, frames: int) -> Tensor:
+    """A segment of each clip, from anywhere in it: [batch, mels, any frames] to [batch, mels, frames]."""
+    start = torch.randint(power.shape[2] - frames + 1, (len(power), 1), device=power.device)
+    return segment_at(power, start, frames)

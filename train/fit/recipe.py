@@ -1,0 +1,75 @@
+"""How a network is trained: what can be chosen, and the two recipes that there are."""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+from train.fit.augment import STEPS
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained: Adam on binary cross-entropy, and the rest here.
+
+    Attributes:
+        labels: `"annotations"`, or `"soft"`, `"soft-msd"` or `"soft-all"` for probabilities.
+        epochs: passes over the training split.
+        batch: clips per step, over all processes.
+        rate: learning rate, constant or the peak of one cycle.
+        decay: of the weights, apart from the gradient (Loshchilov and Hutter 2019); 0 is plain Adam.
+        one_cycle: warm up to `rate` and anneal to zero (Smith and Topin 2018).
+        augment: the steps of `train.fit.augment` that are done.
+        seed: of the weights, the order of clips and the augmentation.
+        segments: aim a network of 3 s at labels of its very segment, see `train.fit.teachers`.
+        prior: begin with the mean probability of every tag.
+        start: name of a configuration whose run of this seed, trained before, gives the first weights.
+        speeds: at which every training clip is played; other speeds than 1 take the labels of
+            `train.fit.teachers`, for clips as well as for segments.
+        whole: every frame and band of a segment counts, see `train.networks.vgg.window`.
+        hints: weight of the error in telling the teachers' embeddings, see `train.fit.hints`.
+        known: in each vocabulary, the likeliest tag that the source of a clip names is aimed at with so much.
+    """
+
+    labels: str = "annotations"
+    epochs: int = 13
+    batch: int = 64
+    rate: float = 1e-3
+    decay: float = 0.0
+    one_cycle: bool = False
+    augment: tuple[str, ...] = ()
+    seed: int = 0
+    segments: bool = False
+    prior: bool = False
+    start: str | None = None
+    speeds: tuple[float, ...] = (1.0,)
+    whole: bool = False
+    hints: float = 0.0
+    known: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The recipe as plain values for JSON."""
+        return asdict(self) | {"augment": list(self.augment), "speeds": list(self.speeds)}
+
+    @classmethod
+    def from_dict(cls, found: dict[str, Any]) -> Self:
+        """The recipe that `to_dict` gave; one of an older version lacks what it could not choose."""
+        known = {field.name: found[field.name] for field in fields(cls) if field.name in found}
+        return cls(**known | {name: tuple(known[name]) for name in ("augment", "speeds") if name in known})
+
+
+RECIPES = {
+    "study": Recipe(),
+    "soft": Recipe(
+        labels="soft-all",
+        epochs=40,
+        batch=32,
+        rate=2e-3,
+        decay=0.01,
+        one_cycle=True,
+        augment=tuple(STEPS),
+        prior=True,
+        whole=True,
+        hints=0.3,
+        known=0.5,
+    ),
+}
+"""The study's own recipe, and one for probabilities."""

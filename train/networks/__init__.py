@@ -1,0 +1,42 @@
+"""The networks of the study, built from a configuration, and what they cost."""
+
+from importlib import import_module
+
+import torch
+from torch import Tensor, nn
+
+from autotag.config import Config
+from train.networks.network import Network
+
+
+def build(config: Config, outputs: int = 50, whole: bool = False) -> Network:
+    """The untrained network of a configuration: mel [batch, 1, mels, frames] to (logits, embedding).
+
+    Args:
+        outputs: of the last layer.
+        whole: every frame and band counts, also those that the study's pooling drops.
+    """
+    architecture: type[Network] = import_module(f"train.networks.{config.arch}").NETWORK
+    network = architecture(config, outputs, whole)
+    # The filters after it can scale and shift as well, and its gradient would double a step of MUSICNN.
+    network.input_norm.requires_grad_(False)
+    return network
+
+
+def cost(config: Config) -> tuple[int, int]:
+    """Multiply-accumulates of convolutions and dense layers for one segment, and parameters."""
+    with torch.device("meta"):
+        model = build(config).eval()
+        mel = torch.empty(1, 1, config.mels, config.frames)
+    macs = 0
+
+    def add(layer: nn.Module, _: object, output: Tensor) -> None:
+        nonlocal macs
+        assert isinstance(layer.weight, Tensor)
+        macs += layer.weight[0].numel() * output[0].numel()
+
+    for layer in model.modules():
+        if isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Linear)):
+            layer.register_forward_hook(add)
+    model(mel)
+    return macs, sum(parameter.numel() for parameter in model.parameters())

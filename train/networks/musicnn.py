@@ -1,0 +1,120 @@
+"""MUSICNN (Pons et al., ISMIR 2018) as the study ran it, for any number of mel bands.
+
+The input is normalised, as Pons et al. do, so that both log types reach the filters on one scale.
+"""
+
+import copy
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, max_pool2d
+
+from autotag.config import Config
+from train.networks.network import Network
+
+TIMBRE = ((7, 64), (3, 128), (1, 256))
+"""Frames and filters of the vertical filters, each in two heights."""
+
+HEIGHTS = (0.9, 0.4)
+"""Heights of the vertical filters, as shares of the mel bands."""
+
+TEMPORAL = ((165, 32), (128, 32), (64, 32), (32, 32))
+"""Frames and filters of the horizontal filters, which see the mean of the bands."""
+
+
+class MUSICNN(Network):
+    """Wide musical filters, three layers with residual connections, and pooling over time.
+
+    Its pooling drops at most one value of a map, and the filters before it have taken that frame to its
+    neighbours: with `whole` or without, every frame counts.
+
+    The embedding is [batch, 500].
+    """
+
+    def __init__(self, config: Config, outputs: int = 50, whole: bool = False) -> None:
+        super().__init__(config, outputs, whole)
+        self.input_norm = nn.BatchNorm2d(1)
+        self.timbre = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(1, filters, (int(share * config.mels), frames), padding=(0, frames // 2)),
+                nn.ReLU(),
+                nn.BatchNorm2d(filters),
+            )
+            for share in HEIGHTS
+            for frames, filters in TIMBRE
+        )
+        self.temporal = nn.ModuleList(_layer(1, filters, frames) for frames, filters in TEMPORAL)
+        self.first = _layer(1024, 512, 7)[1:]  # not padded: 6 frames fewer
+        self.second = _layer(512, 512, 7)
+        self.third = _layer(512, 512, 7)
+        self.pool = nn.MaxPool1d(2)
+        self.penultimate = nn.Sequential(
+            nn.Dropout(0.5), nn.Linear(1024, 500), nn.ReLU(), nn.BatchNorm1d(500)
+        )
+        self.dense = nn.Sequential(nn.Dropout(0.5), nn.Linear(500, outputs))
+
+    width = 500
+
+    @property
+    def last(self) -> nn.Linear:
+        layer = self.dense[1]
+        assert isinstance(layer, nn.Linear)
+        return layer
+
+    def forward(self, mel: Tensor) -> tuple[Tensor, Tensor]:
+        mel = self.input_norm(mel)
+        mean = mel.mean(2)
+        features = [layer(mel) for layer in self.timbre]
+        # Pooling, because the gradient of amax costs more than all the convolutions.
+        features = [max_pool2d(feature, (feature.shape[2], 1)).squeeze(2) for feature in features]
+        features += [layer(mean) for layer in self.temporal]
+        first = self.first(torch.cat(features, 1))
+        pooled = self.pool(first + self.second(first))
+        last = pooled + self.third(pooled)
+        embedding = self.penultimate(torch.cat([last.mean(2), last.amax(2)], 1))
+        return self.dense(embedding), embedding
+
+    def resized(self, given: Tensor, wanted: Tensor) -> Tensor:
+        """Filters that span bands then span the same part of the spectrum, and answer a flat one alike."""
+        if given.shape == wanted.shape or given.ndim < 4:
+            return super().resized(given, wanted)
+        height, width = wanted.shape[2:]
+        return interpolate(given, (height, width), mode="area") * (given.shape[2] / height)
+
+    def shrunk(self, inputs: Tensor) -> Self:
+        network = copy.deepcopy(self).eval()
+        silence_dead(network)
+        pool_early(network)
+        return network
+
+
+NETWORK = MUSICNN
+
+
+def pool_early(network: MUSICNN) -> None:
+    """Let a trained network pool its vertical filters over the bands before ReLU and batch norm.
+
+    ReLU is monotonic, and so is a batch norm whose scales are not negative, as they hardly ever are: the
+    outputs are the same, and INT8 takes 0.7 of the time. A layer with a negative scale stays as it is.
+    """
+    for layer in network.timbre:
+        convolution, _, norm = layer.children()
+        if (norm.get_parameter("weight") >= 0).all():
+            convolution.register_forward_hook(lambda *call: max_pool2d(call[2], (call[2].shape[2], 1)))
+
+
+def silence_dead(network: MUSICNN) -> None:
+    """Take from a trained network the answers of filters that were dead in training.
+
+    Their batch norms have next to no variance, so that a sound that wakes one of them is amplified several
+    hundred times, and in INT8 decides on the scale of all others.
+    """
+    for norm in network.modules():
+        if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
+            norm.weight.data[norm.get_buffer("running_var") < norm.eps] = 0
+
+
+def _layer(channels: int, filters: int, frames: int) -> nn.Sequential:
+    same = nn.ConstantPad1d(((frames - 1) // 2, frames // 2), 0.0)
+    return nn.Sequential(same, nn.Conv1d(channels, filters, frames), nn.ReLU(), nn.BatchNorm1d(filters))

@@ -1,0 +1,155 @@
+"""VGG-CNN (Ferraro et al., arXiv 1911.04824; after Choi et al. 2016) at every resolution, from tables."""
+
+import copy
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from autotag.config import Config
+from train.networks.low_rank import low_rank
+from train.networks.network import Network
+
+FILTERS = (128, 384, 768, 2048)
+
+TIME_POOLING = {
+    (12000, 1): (4, 5, 8, 8),
+    (12000, 2): (4, 5, 8, 4),
+    (12000, 3): (4, 5, 8, 2),
+    (12000, 4): (4, 5, 8, 2),
+    (12000, 5): (4, 5, 8, 1),
+    (12000, 10): (4, 5, 4, 1),
+    (16000, 1): (4, 5, 9, 10),
+    (16000, 2): (4, 5, 9, 5),
+    (16000, 3): (4, 5, 9, 3),
+    (16000, 4): (4, 5, 9, 2),
+    (16000, 5): (4, 5, 9, 2),
+    (16000, 10): (4, 5, 9, 1),
+}
+"""Max-pooling of the four blocks along time, per sample rate and hop multiple (study, Table 3)."""
+
+MEL_POOLING = {
+    128: (2, 4, 4, 4),
+    96: (2, 4, 3, 4),
+    48: (2, 4, 3, 2),
+    32: (2, 2, 3, 2),
+    24: (2, 2, 3, 2),
+    16: (2, 2, 2, 2),
+    8: (2, 2, 2, 1),
+}
+"""Max-pooling of the four blocks along frequency, per number of mel bands (study, Table 3)."""
+
+
+def window(size: int, pool: int) -> tuple[int, int]:
+    """Length and stride of max-pooling windows that leave out none of `size` values.
+
+    There are as many as floor pooling by `pool` has, so the maps and the work are those of Table 3; the last
+    values, which floor pooling drops, are reached because the windows overlap by as much as that takes.
+
+    >>> window(137, 4)  # 34 windows: the last one begins at 132 and ends at 137
+    (5, 4)
+    """
+    count = size // pool
+    stride = size // count
+    return size - (count - 1) * stride, stride
+
+
+class VGG(Network):
+    """Batch norm, four blocks of 3x3 convolution, batch norm, max-pooling and ELU, one dense layer.
+
+    The pooling comes before the ELU, which is monotonic: the result is the same as pooling last, at a
+    fraction of the exponentials. The study's pooling drops what is left over at the end of a map: 23 % of the
+    frames at 12k 48 x10.
+
+    With `whole` it pools by `window`. The embedding [batch, 2048] is the flattened 1x1 map after block 4.
+    """
+
+    def __init__(self, config: Config, outputs: int = 50, whole: bool = False) -> None:
+        super().__init__(config, outputs, whole)
+        self.input_norm = nn.BatchNorm2d(1)
+        self.blocks = nn.Sequential()
+        channels, size = 1, (config.mels, config.frames)
+        for filters, *pool in zip(
+            FILTERS, MEL_POOLING[config.mels], TIME_POOLING[config.sr, config.hop], strict=True
+        ):
+            (high, down), (wide, along) = (window(*pair) for pair in zip(size, pool, strict=True))
+            self.blocks.append(
+                nn.Sequential(
+                    nn.Conv2d(channels, filters, 3, padding=1, bias=False),
+                    nn.BatchNorm2d(filters),
+                    nn.MaxPool2d((high, wide), (down, along)) if whole else nn.MaxPool2d(tuple(pool)),
+                    nn.ELU(),
+                )
+            )
+            channels, size = filters, (size[0] // pool[0], size[1] // pool[1])
+        self.dense = nn.Linear(channels, outputs)
+
+    width = FILTERS[-1]
+
+    @property
+    def last(self) -> nn.Linear:
+        return self.dense
+
+    def forward(self, mel: Tensor) -> tuple[Tensor, Tensor]:
+        embedding = self.blocks(self.input_norm(mel)).flatten(1)
+        return self.dense(embedding), embedding
+
+    def shrunk(self, inputs: Tensor) -> Self:
+        network = copy.deepcopy(self).eval()
+        last = network.blocks[-1]
+        assert isinstance(last, nn.Sequential)
+        network.blocks[-1] = low_rank(network, last, inputs)
+        return network
+
+    def restore(self, values: dict[str, Tensor], inputs: Tensor) -> None:
+        super().restore(_unfolded(values, len(self.blocks)), inputs)
+        _see_again(self, inputs)
+
+
+NETWORK = VGG
+
+EPSILON = nn.BatchNorm2d(1).eps
+
+
+def _unfolded(values: dict[str, Tensor], blocks: int) -> dict[str, Tensor]:
+    """The constants of an ONNX file as weights of a network whose batch norms do nothing but add a bias.
+
+    Those of the file are folded into the convolutions, whose bias is what they added. A last convolution in
+    two parts (`train.networks.low_rank`) becomes one again.
+    """
+    values = dict(values)
+    last = f"blocks.{blocks - 1}"
+    if f"{last}.1.weight" in values:
+        values[f"{last}.0.weight"] = torch.einsum(
+            "orhw,rchw->ochw", values.pop(f"{last}.1.weight").expand(-1, -1, 3, 3), values[f"{last}.0.weight"]
+        )
+        values[f"{last}.0.weight_bias"] = values.pop(f"{last}.1.bias")
+    for block in range(blocks):
+        bias = values[f"blocks.{block}.0.weight_bias"]
+        values[f"blocks.{block}.1.bias"] = bias
+        values[f"blocks.{block}.1.running_var"] = torch.full_like(bias, 1 - EPSILON)
+    return values
+
+
+def _see_again(network: VGG, inputs: Tensor) -> None:
+    """Give each batch norm the mean and variance of its inputs, and the scale and shift that undo them."""
+    norms = [norm for norm in network.blocks.modules() if isinstance(norm, nn.BatchNorm2d)]
+    seen: dict[nn.Module, list[tuple[Tensor, Tensor]]] = {norm: [] for norm in norms}
+
+    def see(norm: nn.Module, arguments: tuple[Tensor]) -> None:
+        maps = arguments[0]
+        seen[norm].append((maps.mean((0, 2, 3)), maps.square().mean((0, 2, 3))))
+
+    hooks = [norm.register_forward_pre_hook(see) for norm in norms]
+    with torch.no_grad():
+        for part in inputs.chunk(max(1, len(inputs) // 16)):
+            network(part)
+        for norm, hook in zip(norms, hooks, strict=True):
+            hook.remove()
+            mean, square = (torch.stack(found).mean(0) for found in zip(*seen[norm], strict=True))
+            variance = square - mean**2
+            scale = (variance + norm.eps).sqrt()
+            norm.load_state_dict(
+                {"running_mean": mean, "running_var": variance, "weight": scale, "bias": norm.bias + mean},
+                strict=False,
+            )

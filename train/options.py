@@ -1,0 +1,108 @@
+"""Options that several commands of `python -m train` share."""
+
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from autotag.config import RESOLUTIONS
+
+if TYPE_CHECKING:
+    from train.fit.recipe import Recipe
+
+Data = Annotated[
+    Path, typer.Option(help="Read this folder: MagnaTagATune's layout, or the Million Song Dataset's.")
+]
+Audio = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEMPLATE",
+        help="Find a clip in DATA by its {id} and {path}.",
+        show_default="{path} for MagnaTagATune, {id[2]}/{id[3]}/{id[4]}/{id}.mp3 for the other",
+    ),
+]
+Cache = Annotated[Path, typer.Option(help="Keep mel spectrograms in this folder.")]
+Work = Annotated[Path, typer.Option(help="Keep the runs in this folder.")]
+Device = Annotated[str, typer.Option(help="Train on cpu or cuda.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Train for N epochs instead of the recipe's.")]
+Without = Annotated[
+    list[str] | None,
+    typer.Option(metavar="STEP", help="Leave out a step of the recipe's augmentation; may be repeated."),
+]
+ModelsFolder = Annotated[Path, typer.Option(help="Put the INT8 files and the manifest into this folder.")]
+DatasetWord = Annotated[
+    str | None,
+    typer.Option(
+        "--dataset", help="Say in the metadata what the model was trained on.", show_default="the folder"
+    ),
+]
+LabelWord = Annotated[
+    str | None,
+    typer.Option(help="Say in the metadata where the labels came from.", show_default="which of them"),
+]
+LicenceWord = Annotated[str, typer.Option(help="Say in the metadata what the licence of the weights is.")]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PATTERN",
+        help="Choose configurations by name, such as 'vgg-12k-48-*-db'; may be repeated.",
+    ),
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Name the tags that have no AUC.")]
+
+
+class RecipeName(StrEnum):
+    STUDY = "study"
+    SOFT = "soft"
+
+
+class Split(StrEnum):
+    TRAIN = "train"
+    VALID = "valid"
+    TEST = "test"
+
+
+class Labels(StrEnum):
+    ANNOTATIONS = "annotations"
+    SOFT = "soft"
+    SOFT_MSD = "soft-msd"
+    SOFT_ALL = "soft-all"
+
+
+LabelsOption = Annotated[Labels, typer.Option("--labels", help="Choose the vocabulary of the labels.")]
+RecipeLabels = Annotated[
+    Labels | None,
+    typer.Option(
+        "--labels", help="Aim at these labels instead of the recipe's.", show_default="the recipe's"
+    ),
+]
+RecipeOption = Annotated[
+    RecipeName, typer.Option("--recipe", help="Train as the study did, or on probabilities as labels.")
+]
+Arch = Annotated[
+    str,
+    typer.Option(
+        metavar=f"[{'|'.join((*RESOLUTIONS, 'all'))}]", help="Choose the configurations of an architecture."
+    ),
+]
+
+
+def chosen_recipe(
+    name: RecipeName, labels: Labels | None, epochs: int | None, without: list[str] | None
+) -> "Recipe":
+    """A recipe with the changes that the command line asks for."""
+    from train.fit.recipe import RECIPES
+
+    recipe = RECIPES[name]
+    if labels is not None:
+        recipe = replace(recipe, labels=labels.value)
+    if epochs is not None:
+        recipe = replace(recipe, epochs=epochs)
+    for step in without or ():
+        if step not in recipe.augment:
+            steps = ", ".join(recipe.augment) or "none"
+            raise typer.BadParameter(f"{step!r}: the recipe's steps are {steps}", param_hint="--without")
+        recipe = replace(recipe, augment=tuple(s for s in recipe.augment if s != step))
+    return recipe
