@@ -23,7 +23,7 @@ from autotag.cli.chosen import (
 from autotag.cli.run import Run
 from autotag.config import DEFAULT, Config
 from autotag.errors import AudioError
-from autotag.models.registry import ModelChoice, find, select
+from autotag.models.registry import ModelChoice, comparable, find, select
 from autotag.request import ALL, TagRequest
 from autotag.result import Result
 from autotag.system.cores import usable_cores
@@ -104,7 +104,7 @@ def taggram(
         refuse(context, f"{out} gets the numbers of all tags. Leave this out.", "top")
     if not given(context, "sr", "mels", "hop", "log", "model"):
         suited = [file for file in select(vocabulary=vocabulary) if file.metadata.config.arch == arch]
-        model = max(suited, key=preference).name if suited else model
+        model = max(comparable(suited), key=preference).name if suited else model
     tagger = Tagger(model)
     with run.about_a_file(), replacing(out) as part:
         try:

@@ -126,7 +126,7 @@ def test_a_short_file_is_repeated_and_says_so(tagger: Tagger, tmp_path: Path) ->
     assert result.segments == 1
     assert result.warnings == ("0.2 s is less than one segment of 29.1 s: repeated to fill it",)
     # The offset that is removed is that of the whole file, so that the two differ by a hair.
-    assert result.scores == pytest.approx(tagger.tag(tmp_path / "repeated.wav").scores, abs=0.01)
+    assert result.scores == pytest.approx(tagger.tag(tmp_path / "repeated.wav").scores, abs=0.05)
 
 
 def test_a_long_file_is_the_mean_of_its_parts(tagger: Tagger, tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_a_foreign_model(tmp_path: Path) -> None:
             {"config": FIELDS | {"mels": 96}, "name": "vgg-12k-96-x10-db"},
             "inputs are {'mel': [1, 48, 137]}, where its metadata asks for 'mel' [1, 96, 137]",
         ),
-        ({"outputs": [["mtat", "guitar"], ["mtat", "piano"]]}, "asks for 'scores' [2]"),
+        ({"outputs": [["mtat", "guitar"], ["mtat", "piano"]], "uncalibrated": []}, "asks for 'scores' [2]"),
         ({"outputs": [["mtat", "guitar"]] * 50}, "has 50 outputs, 1 of them different"),
         ({"outputs": [["mtat", 5]]}, "the field 'outputs' of its metadata is ['mtat', 5]"),
         ({"outputs": [["mtat", "\x1b]0;x"]]}, "the field 'outputs' of its metadata is"),

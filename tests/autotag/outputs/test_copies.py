@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -185,7 +186,9 @@ def _as_member(path: Path, groups: list[int]) -> str:
 
 @as_root
 def test_a_member_of_the_group_does_not_lock_it_out(tmp_path: Path) -> None:
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder.samefile(tempfile.gettempdir()):
+            break
         folder.chmod(0o755)  # pytest's are root's alone
     shared = tmp_path / "shared"
     shared.mkdir()

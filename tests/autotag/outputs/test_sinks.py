@@ -30,7 +30,7 @@ from autotag.result import Tag
 from tests.conftest import ROOT, Run, music
 
 SMALL = "vgg-12k-48-x10-db"
-FULL = ["--model", SMALL, "--top", "50"]
+FULL = ["--model", SMALL, "--top", "0"]
 OTHER = "vgg-12k-48-x5-db"
 SONGS, KILLS = (int(os.environ.get(name, default)) for name, default in (("SONGS", 30), ("KILLS", 3)))
 """`SONGS=200 KILLS=20 pytest tests/autotag/outputs/test_sinks.py -k 'killed or failed_file'` tries more."""
@@ -611,7 +611,7 @@ def test_interrupted_it_keeps_what_it_has(folder: Path, whole: Path, tmp_path: P
             "--model",
             SMALL,
             "--top",
-            "50",
+            "0",
             "--out",
             out,
             "--jobs",
