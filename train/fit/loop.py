@@ -58,6 +58,8 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
             _checkpoint(task, training, epoch, loss, seconds)
     if task.first:
         _finish(task, training)
+    if task.ranks > 1:
+        distributed.barrier()  # one that ends while the first still validates sometimes aborts, and ends all
 
 
 @dataclass
