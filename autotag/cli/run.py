@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
@@ -12,11 +12,11 @@ from typing import Any, ClassVar, TypeVar
 import typer
 
 from autotag.errors import AudioError
+from autotag.library.keep import Progress
 from autotag.result import Failure, Outcome, Result
 from autotag.system.text import printable
 
 Item = TypeVar("Item")
-Tell = Callable[[int, int, Outcome | None], None]
 
 SOON, EVERY = 7.0, 30.0
 """Seconds to the first line of progress, and between two, where stderr is no terminal."""
@@ -51,7 +51,7 @@ class Run:
     @contextmanager
     def tracking(
         self, what: str = "files", shown: bool = False, kept_in: Path | None = None
-    ) -> Iterator[Tell]:
+    ) -> Iterator[Progress]:
         """Call it with the number done, the total, and an outcome: it says warnings, errors and progress.
 
         Args:

@@ -8,8 +8,9 @@ from pathlib import Path
 from random import Random
 
 from autotag.errors import BudgetError
+from autotag.library.keep import Progress
 from autotag.models.registry import ModelFile, comparable
-from autotag.speed.measure import Progress, clip, load_models, score_song
+from autotag.speed.measure import clip, load_models, score_song
 from autotag.speed.remembered import Speed, remember, remembered
 from autotag.system.cores import usable_cores
 

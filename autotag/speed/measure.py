@@ -4,7 +4,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,12 +17,9 @@ import soundfile
 
 from autotag.audio.held import Held
 from autotag.config import Config
+from autotag.library.keep import Progress
 from autotag.models.registry import ModelFile
-from autotag.result import Outcome
 from autotag.tagger import Scores, Tagger
-
-Progress = Callable[[int, int, Outcome | None], None]
-"""What is called with how many rounds are done, and how many there are."""
 
 BASELINE = Config(mels=96, hop=1)
 """The study's: of the finest resolution that both networks have at 12 kHz."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from autotag.errors import ExtraMissing
+from autotag.speed.compare import auc
 from autotag.speed.measure import Cost, spread
 
 try:
@@ -44,8 +45,8 @@ def draw(costs: Sequence[Cost], path: Path) -> None:
             bar = [[middle - low], [high - middle]]
             work.errorbar(cost.gmac, middle, yerr=bar, fmt="o", color=colour)
             if place in scored:
-                worth.errorbar(middle, _auc(cost), xerr=bar, fmt="o", color=colour)
-        front = pareto([(ms[place].median, _auc(costs[place])) for place in scored])
+                worth.errorbar(middle, auc(cost), xerr=bar, fmt="o", color=colour)
+        front = pareto([(ms[place].median, auc(costs[place])) for place in scored])
         worth.step(*zip(*front, strict=True), where="post", color="grey", zorder=0)
         worth.set(xscale="log", xlabel="ms for mel and network", ylabel="ROC AUC (label source, test)")
         work.set(xscale="log", yscale="log", xlabel="GMAC", ylabel="ms for mel and network")
@@ -60,7 +61,7 @@ def draw(costs: Sequence[Cost], path: Path) -> None:
         line = Line2D([], [], color="grey", label="Pareto front: nothing is better and faster")
         figure.legend(handles=[*dots, line], loc="outside lower center", ncols=3, frameon=False)
         figure.draw_without_rendering()  # from here on points are where they stay
-        _label(worth, [costs[place] for place in scored], [(ms[p].median, _auc(costs[p])) for p in scored])
+        _label(worth, [costs[place] for place in scored], [(ms[p].median, auc(costs[p])) for p in scored])
         _label(work, costs, [(cost.gmac, found.median) for cost, found in zip(costs, ms, strict=True)])
         figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
 
@@ -76,10 +77,6 @@ def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
         if not front or point[1] > front[-1][1]:
             front.append(point)
     return front
-
-
-def _auc(cost: Cost) -> float:
-    return cost.file.metadata.roc_auc or 0.0
 
 
 def _plain(axis: Axis) -> None:

@@ -9,12 +9,12 @@ from typing import get_args
 from autotag.audio.encode import PLAYER_RATE
 from autotag.audio.held import Held
 from autotag.config import DEFAULT
+from autotag.library.keep import Progress
 from autotag.meaning import Kind, meaning_of
 from autotag.models.registry import ModelFile
 from autotag.request import TagRequest
 from autotag.result import Failure, Outcome, Result, Tag
 from autotag.speed.compare import Row, auc, compare
-from autotag.speed.measure import Progress
 from autotag.tagger import failure
 from autotag.views.comparison import comparison
 from autotag.views.page import COLUMNS, player, table, taggram_figure, text
