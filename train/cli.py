@@ -6,16 +6,13 @@ import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from autotag.config import Config
 from autotag.errors import AutotagError
 from train.errors import RunsFailed
-
-if TYPE_CHECKING:
-    pass
 from train.options import (
     Arch,
     Audio,
@@ -75,10 +72,6 @@ def label(
         typer.Option(metavar="ONNX", help="Ask a published model; may be repeated for the mean of several."),
     ],
     labels: LabelsOption = Labels.SOFT,
-    speed: Annotated[
-        list[float] | None,
-        typer.Option(min=0.5, max=2, help="Play the clips at this speed; may be repeated.", show_default="1"),
-    ] = None,
     audio: Audio = None,
     cache: Cache = Path("cache"),
 ) -> None:
@@ -86,9 +79,7 @@ def label(
     from train.data import read
     from train.fit.teachers import label as run_label
 
-    dataset = read(data, labels, audio)
-    for played in speed or (1.0,):
-        typer.echo(run_label(replace(dataset, speed=played), teacher, cache))
+    typer.echo(run_label(read(data, labels, audio), teacher, cache))
 
 
 @app.command()

@@ -16,63 +16,47 @@ from train.data.cache import training_segments
 from train.errors import RunError
 from train.export.publish import Words, export, is_published
 from train.export.restore import restore
-from train.fit.augment import STEPS
 from train.fit.loop import fit
 from train.fit.recipe import RECIPES, Recipe
 from train.fit.run import alone, save
 
 PRETRAINING = {
     "root-x10": "vgg-12k-48-x10-db",
-    "root-musicnn": "musicnn-12k-48-x1-db",
-    "root-musicnn-96": "musicnn-12k-96-x1-db",
-    "root-musicnn-long": "musicnn-12k-96-x1-db",
-    "root-musicnn-longer": "musicnn-12k-96-x1-db",
-    "root-musicnn-msd": "musicnn-12k-96-x1-db",
+    "root-x2": "vgg-12k-48-x2-db",
+    "root-musicnn": "musicnn-12k-96-x1-db",
 }
 """Configurations that are trained for others to begin with, and not exported."""
-
-SPEEDS = (1.0, 0.89, 1.12)
-"""About two semitones down and up: each clip three times, so that an epoch is three."""
 
 RESTORE_SEGMENTS = 128
 """Training clips that the batch norms of a published model see again."""
 
-_BOTH = RECIPES["soft"]
-_NEXT = replace(_BOTH, rate=2e-4, epochs=2)
-_SEGMENT = Recipe(
-    labels="soft", epochs=40, batch=32, one_cycle=True, augment=STEPS, segments=True, prior=True
-)
-_SEGMENT_NEXT = replace(_SEGMENT, rate=5e-4, speeds=SPEEDS, prior=False)
-_CLEAN = replace(_SEGMENT_NEXT, augment=("roll", "gain", "tilt", "noise"))  # not mixed
-_MSD = replace(_SEGMENT, labels="soft-msd", rate=5e-4, prior=False)
+_CLIP = RECIPES["soft"]
+_NEXT = replace(_CLIP, rate=2e-4, epochs=2)
+_SEGMENT = replace(_CLIP, segments=True, known=0.0)
 
 BUNDLED: dict[str, Recipe] = {
-    "root-x10": _BOTH,
-    "vgg-12k-48-x10-db": replace(_BOTH, epochs=40, start="root-x10"),
-    "vgg-12k-48-x2-db": replace(_BOTH, rate=1e-3, epochs=14, start="vgg-12k-48-x10-db"),
+    "root-x10": _CLIP,
+    "root-x2": replace(_CLIP, rate=1e-3, epochs=14, start="root-x10"),
+    "vgg-12k-48-x2-db": replace(_CLIP, rate=1e-3, epochs=15, start="root-x2"),
+    "vgg-12k-48-x10-db": replace(_CLIP, rate=5e-4, epochs=8, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x5-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x4-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
-    "vgg-12k-48-x3-db": replace(_NEXT, epochs=1, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x3-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
     "vgg-12k-8-x1-db": replace(_NEXT, rate=1e-3, epochs=8, start="vgg-12k-48-x2-db"),
-    "vgg-12k-24-x1-db": replace(_NEXT, epochs=1, start="vgg-12k-48-x2-db"),
-    "vgg-12k-48-x1-db": replace(_NEXT, epochs=1, start="vgg-12k-48-x2-db"),
+    "vgg-12k-24-x1-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x1-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
     "vgg-12k-96-x2-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
     "vgg-12k-96-x1-db": replace(_NEXT, epochs=1, start="vgg-12k-96-x2-db"),
     "root-musicnn": replace(_SEGMENT, epochs=60),
-    "root-musicnn-96": replace(_SEGMENT_NEXT, rate=1e-3, epochs=5, start="root-musicnn"),
-    "root-musicnn-long": replace(_SEGMENT_NEXT, rate=1e-3, epochs=8, start="root-musicnn-96"),
-    "root-musicnn-longer": replace(_SEGMENT_NEXT, rate=1e-3, epochs=12, start="root-musicnn-long"),
-    "musicnn-12k-96-x1-db": replace(_CLEAN, epochs=4, start="root-musicnn-longer"),
-    "musicnn-12k-48-x1-db": replace(_SEGMENT_NEXT, epochs=3, start="root-musicnn"),
-    "musicnn-16k-48-x1-db": replace(_SEGMENT_NEXT, epochs=3, start="musicnn-12k-48-x1-db"),
-    "musicnn-16k-96-x1-db": replace(_CLEAN, epochs=5, start="root-musicnn-longer"),
-    "root-musicnn-msd": replace(_MSD, epochs=16, start="root-musicnn-long"),
-    "msd-musicnn-12k-96-x1-db": replace(_MSD, rate=1e-3, epochs=16, start="root-musicnn-msd"),
+    "musicnn-12k-96-x1-db": replace(_SEGMENT, rate=1e-3, epochs=16, start="root-musicnn"),
+    "musicnn-12k-48-x1-db": replace(_SEGMENT, rate=5e-4, epochs=4, start="musicnn-12k-96-x1-db"),
+    "musicnn-16k-96-x1-db": replace(_SEGMENT, rate=5e-4, epochs=4, start="musicnn-12k-96-x1-db"),
+    "musicnn-16k-48-x1-db": replace(_SEGMENT, rate=5e-4, epochs=4, start="musicnn-12k-48-x1-db"),
 }
 """The recipe of each model, after that of the one whose weights it begins with.
 
-Beginning with another's weights takes a fraction of the epochs that beginning from nothing takes. VGG-CNN
-learns both vocabularies at once; MUSICNN, which learns labels of segments, one.
+Beginning with another's weights takes a fraction of the epochs that beginning from nothing takes. MUSICNN,
+which hears 3 s, learns labels of segments.
 """
 
 

@@ -23,26 +23,32 @@ from train.family import BUNDLED
 from train.fit import loop as fit_module
 from train.fit.clips import training_clips
 from train.fit.loop import fit
-from train.fit.recipe import RECIPES
+from train.fit.recipe import RECIPES, Recipe
 from train.fit.run import best
 from train.fit.teachers import PATCHES, TEACHER_INPUT, label, labelled_segments, segment_labels
 from train.networks import build
 
 
 def teacher(path: Path, scale: float, tags: int = 50, frames: int = 187) -> Path:
-    """An ONNX file shaped like a published model: each probability is `scale` times the mean of logmel."""
+    """An ONNX file shaped like a published model: each probability is `scale` times the mean of logmel.
+
+    Its embedding is that mean, three times.
+    """
     mel = helper.make_tensor_value_info("logmel", TensorProto.FLOAT, ["batch", frames, 96])
     probs = helper.make_tensor_value_info("probs", TensorProto.FLOAT, ["batch", tags])
+    embedding = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", 3])
     nodes = [
         helper.make_node("ReduceMean", ["logmel"], ["mean"], axes=[1, 2], keepdims=1),
         helper.make_node("Squeeze", ["mean", "axis"], ["row"]),
         helper.make_node("Mul", ["row", "weights"], ["probs"]),
+        helper.make_node("Mul", ["row", "ones"], ["embedding"]),
     ]
     constants = [
         helper.make_tensor("axis", TensorProto.INT64, [1], [2]),
+        helper.make_tensor("ones", TensorProto.FLOAT, [1, 3], [1.0] * 3),
         helper.make_tensor("weights", TensorProto.FLOAT, [1, tags], [scale] * tags),
     ]
-    graph = helper.make_graph(nodes, "teacher", [mel], [probs], constants)
+    graph = helper.make_graph(nodes, "teacher", [mel], [probs, embedding], constants)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
     return path
 
@@ -51,14 +57,16 @@ def test_segments_get_the_mean_of_the_teachers(data: Path, cache: Path, tmp_path
     dataset = read(data, "soft")
     teachers = [teacher(tmp_path / "a.onnx", 0.1), teacher(tmp_path / "b.onnx", 0.3)]
     label(dataset, teachers, cache)
-    labels = segment_labels(dataset, cache)
+    labels, embeddings = segment_labels(dataset, cache)
     power, _ = mel_power(dataset, TEACHER_INPUT, cache)
     rows = np.flatnonzero(dataset.split == "train")
     assert labels.shape == (24, PATCHES, 50)
     assert np.isnan(labels[dataset.split != "train"]).all()
+    assert embeddings.shape == (24, PATCHES, 6)
     first, last = (compress(power[rows[4]][:, part], "log") for part in (slice(187), slice(-187, None)))
     np.testing.assert_allclose(labels[rows[4], 0], 0.2 * first.mean(), rtol=1e-4)
     np.testing.assert_allclose(labels[rows[4], -1], 0.2 * last.mean(), rtol=1e-4)
+    np.testing.assert_allclose(embeddings[rows[4], 0], [first.mean()] * 6, rtol=1e-3)
 
 
 def test_what_is_no_teacher(data: Path, cache: Path, tmp_path: Path) -> None:
@@ -79,9 +87,10 @@ def test_a_segment_has_the_label_of_where_it_is(name: str) -> None:
     ramp = torch.linspace(0, 1, frames - config.frames + 1)
     power = torch.cat([ramp, torch.ones(config.frames - 1)]).expand(64, 2, frames)
     labels = torch.linspace(0, 1, PATCHES)[None, :, None].expand(64, PATCHES, 3)
-    cut, found = labelled_segments(power, labels, config)
+    cut, found, told = labelled_segments(power, labels, 1 - labels, config)
     assert cut.shape == (64, 2, config.frames)
     torch.testing.assert_close(found, cut[:, :1, 0].expand(-1, 3), atol=2e-3, rtol=0)
+    torch.testing.assert_close(told, 1 - found)
     assert found.min() < 0.1
     assert found.max() > 0.9
 
@@ -105,35 +114,31 @@ def test_musicnn_answers_a_broad_spectrum_as_its_neighbour_does(source_bands: in
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-3)
 
 
-def test_clips_at_three_speeds_are_three_clips(data: Path, cache: Path, tmp_path: Path) -> None:
-    dataset, config = read(data, "soft"), Config(hop=10)
-    recipe = replace(RECIPES["soft"], labels="soft", speeds=(1.0, 1.12))
-    with pytest.raises(RunError, match=r"'python -m train label --labels soft --speed 1\.12' makes them"):
-        training_clips(dataset, config, tmp_path, recipe)
-    quick = replace(dataset, speed=1.12)
-    label(quick, [teacher(tmp_path / "teacher.onnx", 0.1)], cache)
-    clips = training_clips(dataset, config, cache, recipe)
-    rows = np.flatnonzero(dataset.split == "train")
-    mel, target, hint = clips.__getitems__([2, 14])
-    assert len(clips) == 24
-    assert hint.isfinite().all(1).tolist() == [True, False], (
-        "the teachers' embeddings are of clips at speed 1"
-    )
-    np.testing.assert_array_equal(target[0], dataset.target[rows[2]])
-    np.testing.assert_array_equal(target[1], segment_labels(quick, cache)[rows[2]].mean(axis=0))
-    np.testing.assert_array_equal(mel[1], mel_power(quick, config, cache)[0][rows[2]][:, ::10])
-    (patches,) = training_clips(
-        dataset, config, cache, replace(recipe, segments=True, speeds=(1.12,))
-    ).target[2:3]
-    np.testing.assert_array_equal(patches, segment_labels(quick, cache)[rows[2]])
+def test_a_network_of_segments_learns_from_their_hints(data: Path, cache: Path, tmp_path: Path) -> None:
+    dataset, config = read(data, "soft"), Config.parse("musicnn-12k-48-x1-db")
+    label(dataset, [teacher(tmp_path / "a.onnx", 0.1), teacher(tmp_path / "b.onnx", 0.3)], cache)
+    clips = training_clips(dataset, config, cache, replace(RECIPES["soft"], labels="soft", segments=True))
+    batch = clips.__getitems__([2, 5])
+    assert batch.target.shape == (2, PATCHES, 50)
+    assert batch.hint.shape == (2, PATCHES, 6)
+    assert batch.hint.isfinite().all()
+    told = torch.from_numpy(clips.hint).flatten(0, 1)
+    torch.testing.assert_close(told.mean(0), torch.zeros(6), atol=1e-4, rtol=0)
+    plain = training_clips(dataset, config, cache, Recipe(labels="soft", segments=True))
+    assert plain.hint.shape[2] == 0
 
 
 def test_labels_that_change_under_a_run_are_found(data: Path, tmp_path: Path) -> None:
-    dataset, config, cache, run = read(data, "soft"), Config(hop=10), tmp_path / "cache", tmp_path / "run"
-    recipe = replace(RECIPES["soft"], labels="soft", speeds=(1.0, 1.12), epochs=2)
-    quick = replace(dataset, speed=1.12)
-    path = label(quick, [teacher(tmp_path / "teacher.onnx", 0.1)], cache)
-    labels = np.load(path)
+    dataset, config, cache, run = (
+        read(data, "soft"),
+        Config.parse("musicnn-12k-48-x1-db"),
+        tmp_path / "cache",
+        tmp_path / "run",
+    )
+    recipe = replace(RECIPES["soft"], labels="soft", segments=True, epochs=2)
+    path = label(dataset, [teacher(tmp_path / "teacher.onnx", 0.1)], cache)
+    with np.load(path) as file:
+        labels, embeddings = file["labels"], file["embeddings"]
     real = fit_module.predict
 
     def interrupted(*arguments: Any) -> Any:
@@ -144,12 +149,12 @@ def test_labels_that_change_under_a_run_are_found(data: Path, tmp_path: Path) ->
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(fit_module, "predict", interrupted)
         fit(config, dataset, cache, run, recipe, "cpu")
-    np.save(path, 0.5 * labels)
+    np.savez(path, labels=0.5 * labels, embeddings=embeddings)
     with pytest.raises(RunError, match="have changed since it was begun"):
         fit(config, dataset, cache, run, recipe, "cpu")
     labels[np.flatnonzero(dataset.split == "train")[3]] = np.nan
-    np.save(path, labels)
-    with pytest.raises(RunError, match=r"clips have come since .* label --labels soft --speed 1\.12"):
+    np.savez(path, labels=labels, embeddings=embeddings)
+    with pytest.raises(RunError, match=r"clips have come since .* 'python -m train label'"):
         fit(config, dataset, cache, run, recipe, "cpu")
 
 
@@ -206,7 +211,7 @@ def test_a_pattern_that_matches_nothing(data: Path, cache: Path, tmp_path: Path)
 
 
 def test_labels_of_segments_have_to_be_made_first(data: Path, tmp_path: Path) -> None:
-    wanted = r"no labels of segments .* 'python -m train label --labels soft --speed 1' makes them"
+    wanted = r"no labels of segments .* 'python -m train label --labels soft' makes them"
     with pytest.raises(RunError, match=wanted):
         segment_labels(read(data, "soft"), tmp_path)
 
@@ -217,10 +222,10 @@ def test_labels_of_two_vocabularies_are_made_one_by_one(data: Path, tmp_path: Pa
     with pytest.raises(DataError, match="no teacher knows both vocabularies"):
         label(both, [one], tmp_path)
     label(read(data, "soft"), [one], tmp_path)
-    with pytest.raises(RunError, match="'python -m train label --labels soft-msd --speed 1' makes them"):
+    with pytest.raises(RunError, match="'python -m train label --labels soft-msd' makes them"):
         segment_labels(both, tmp_path)
     label(read(data, "soft-msd"), [teacher(tmp_path / "other.onnx", 0.2)], tmp_path)
-    labels = segment_labels(both, tmp_path)
+    labels, _ = segment_labels(both, tmp_path)
     assert labels.shape == (24, PATCHES, 100)
     train = labels[both.split == "train"]
     np.testing.assert_allclose(train[:, :, 50:], 2 * train[:, :, :50], rtol=1e-5)

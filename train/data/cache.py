@@ -34,7 +34,7 @@ WHOLE, SHORT, FAILED = b"w", b"s", b"f"
 
 
 def mel_power(dataset: Dataset, config: Config, cache: Path) -> tuple[Array, NDArray[np.bool_]]:
-    """Mel power of the middle 29.1 s of every clip at the data set's speed, from `cache` or computed now.
+    """Mel power of the middle 29.1 s of every clip, from `cache` or computed now.
 
     Returns:
         float32 [clips, mels, frames at x1], memory-mapped, and bool [clips], which of them are to be used.
@@ -141,10 +141,10 @@ def _compute_all(dataset: Dataset, excerpts: list[Config], cache: Path) -> None:
     started = time.perf_counter()
     names = [_name(dataset, excerpt, cache) for excerpt in excerpts]
     bands = ",".join(str(excerpt.mels) for excerpt in excerpts)
-    description = f"mel {excerpts[0].sr // 1000}k {bands}{at_speed(dataset)}"
+    description = f"mel {excerpts[0].sr // 1000}k {bands}"
     workers = min(usable_cores(), len(clips))
     jobs = [(clip, dataset.root / dataset.paths[clip]) for clip in clips]
-    made = in_processes(partial(_start, excerpts, dataset.speed, names, _compute), jobs, workers)
+    made = in_processes(partial(_start, excerpts, names, _compute), jobs, workers)
     unread = []
     for (clip, path), answer in progress(made, description, len(jobs)):
         outcome, reason = (FAILED, f"{path}: it crashes the decoder") if isinstance(answer, Crash) else answer
@@ -160,24 +160,22 @@ def _compute_all(dataset: Dataset, excerpts: list[Config], cache: Path) -> None:
     say(f"{description}: {len(clips)} clips, {rate:.1f} a second, {rate / workers:.1f} per process")
 
 
-Compute = Callable[[tuple[int, Path], list[Config], float, list[Array]], tuple[bytes, str]]
+Compute = Callable[[tuple[int, Path], list[Config], list[Array]], tuple[bytes, str]]
 
 
 def _start(
-    excerpts: list[Config], speed: float, names: list[Path], compute: Compute
+    excerpts: list[Config], names: list[Path], compute: Compute
 ) -> Callable[[tuple[int, Path]], tuple[bytes, str]]:
     """What a process does with each clip, once it has opened the cache."""
     powers: list[Array] = [np.lib.format.open_memmap(name, mode="r+") for name in names]
-    return lambda job: compute(job, excerpts, speed, powers)
+    return lambda job: compute(job, excerpts, powers)
 
 
-def _compute(
-    job: tuple[int, Path], excerpts: list[Config], speed: float, powers: list[Array]
-) -> tuple[bytes, str]:
+def _compute(job: tuple[int, Path], excerpts: list[Config], powers: list[Array]) -> tuple[bytes, str]:
     """Write a clip into the cache; its outcome, which is empty if it may go well another time, and why."""
     clip, path = job
     try:
-        samples = decode(path, round(excerpts[0].sr / speed))
+        samples = decode(path, excerpts[0].sr)
     except (AudioNotFound, UnreadableAudio) as error:
         return b"", str(error)
     except AudioError as error:
@@ -200,13 +198,8 @@ def folder_of(dataset: Dataset, cache: Path) -> Path:
     return cache / f"{dataset.root.resolve().name}-{listed[:12]}"
 
 
-def at_speed(dataset: Dataset) -> str:
-    """What the name of a file in the cache says of the speed."""
-    return "" if dataset.speed == 1 else f"-speed-{dataset.speed:g}"
-
-
 def _name(dataset: Dataset, excerpt: Config, cache: Path) -> Path:
-    return folder_of(dataset, cache) / f"{excerpt.sr // 1000}k-{excerpt.mels}{at_speed(dataset)}.npy"
+    return folder_of(dataset, cache) / f"{excerpt.sr // 1000}k-{excerpt.mels}.npy"
 
 
 def _open(dataset: Dataset, config: Config, cache: Path) -> tuple[Array, NDArray[np.void]]:

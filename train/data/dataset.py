@@ -33,7 +33,6 @@ class Dataset:
         cut: so many usable clips of the first two splits are to train on and the rest to validate on, as the
             study did with the Million Song Dataset; by default, and if there are no more, as listed.
         repeat: whether a clip of less than 29.1 s is repeated to fill them, or left out.
-        speed: how fast the clips are played, which changes their pitch too.
         known: tags that the source of a clip itself names, all of which would be right, bool
             [clips, outputs]; none of a clip of which nothing is known.
         groups: whose music a clip is, [clips]: clips of one group are alike; None where nobody says.
@@ -55,7 +54,6 @@ class Dataset:
     outputs: tuple[tuple[str, str], ...]
     rule: dict[str, str]
     repeat: bool
-    speed: float = 1.0
     cut: int | None = None
     known: NDArray[np.bool_] | None = None
     begins: NDArray[np.float64] | None = None

@@ -1,7 +1,6 @@
 """The clips to train on, batch by batch, and what each of them is aimed at."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,73 +20,64 @@ from train.fit.teachers import segment_labels
 
 
 class Clips(torch.utils.data.Dataset[Batch]):
-    """Training clips, read from memory-mapped caches a batch at a time; the maps travel by their names.
+    """Training clips, read from the memory-mapped cache a batch at a time; the map travels by its name.
 
     Args:
-        powers: mel power at each speed [clips, mels, frames].
-        rows: which clips of each of them to train on.
+        power: mel power of all clips [clips, mels, frames].
+        rows: which of them to train on.
         hop: of the frames.
-        targets: for each of them, [rows, outputs] or [rows, patches, outputs].
-        hints: for each of them, [rows, d].
+        target: [rows, outputs] or [rows, patches, outputs].
+        hint: [rows, d] or [rows, patches, d].
     """
 
     def __init__(
         self,
-        powers: Sequence[Array],
-        rows: Sequence[NDArray[np.intp]],
+        power: Array,
+        rows: NDArray[np.intp],
         hop: int,
-        targets: Sequence[NDArray[np.float32]],
-        hints: Sequence[NDArray[np.float32]],
+        target: NDArray[np.float32],
+        hint: NDArray[np.float32],
     ) -> None:
-        self.powers, self.hop = powers, hop
-        self.target, self.hint = np.concatenate(targets), np.concatenate(hints)
-        self.places = [(take, row) for take, found in enumerate(rows) for row in found]
+        self.power, self.rows, self.hop, self.target, self.hint = power, rows, hop, target, hint
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"powers": [cast(Any, power).filename for power in self.powers]}
+        return vars(self) | {"power": cast(Any, self.power).filename}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, powers=[np.load(name, mmap_mode="r") for name in state["powers"]])
+        vars(self).update(state, power=np.load(state["power"], mmap_mode="r"))
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.rows)
 
     def __getitems__(self, indices: Sequence[int]) -> Batch:
-        """A batch, the target of which may be [batch, patches, outputs]."""
-        places = [self.places[index] for index in indices]
-        power = np.stack([self.powers[take][row][:, :: self.hop] for take, row in places])
+        """A batch, target and hint of which may be [batch, patches, ...]."""
+        power = np.stack([self.power[row][:, :: self.hop] for row in self.rows[indices]])
         return Batch(*map(torch.from_numpy, (power, self.target[indices], self.hint[indices])))
 
 
 def training_clips(dataset: Dataset, config: Config, cache: Path, recipe: Recipe) -> Clips:
-    """The training clips at every speed, each with what the recipe aims at.
+    """The training clips, each with what the recipe aims at.
 
     Raises:
         DataError: as `mel_power` and `teacher_embeddings` do.
         RunError: the recipe asks for labels of segments that nobody made.
     """
-    powers, rows, targets, hints = [], [], [], []
-    embeddings = teacher_embeddings(dataset) if recipe.hints else np.empty((len(dataset.ids), 0), np.float32)
-    for speed in recipe.speeds:
-        at_speed = replace(dataset, speed=speed)
-        power, usable = mel_power(at_speed, config, cache)
-        train, target = at_speed.rows("train", usable), at_speed.target
-        if recipe.segments or speed != 1:
-            labels = segment_labels(at_speed, cache)
-            if np.isnan(labels[train]).any():
-                raise RunError(
-                    f"{dataset.root}: clips have come since its segments were labelled. Label them again: "
-                    f"'python -m train label --labels {dataset.origin['labels']} --speed {speed:g}'."
-                )
-            target = labels if recipe.segments else labels.mean(axis=1)
-        elif recipe.known and dataset.known is not None:
+    power, usable = mel_power(dataset, config, cache)
+    rows = dataset.rows("train", usable)
+    if recipe.segments:
+        target, embeddings = segment_labels(dataset, cache)
+        if np.isnan(target[rows]).any():
+            raise RunError(
+                f"{dataset.root}: clips have come since its segments were labelled. Label them again: "
+                "'python -m train label'."
+            )
+    else:
+        target = dataset.target
+        if recipe.known and dataset.known is not None:
             target = with_known(target, dataset, recipe.known)
-        told = standardised(embeddings, train)
-        powers.append(power)
-        rows.append(train)
-        targets.append(target[train])
-        hints.append(told if speed == 1 else np.full_like(told, np.nan))  # the teachers heard it at speed 1
-    return Clips(powers, rows, config.hop, targets, hints)
+        embeddings = teacher_embeddings(dataset) if recipe.hints else np.empty((len(target), 0), np.float32)
+    hint = standardised(embeddings if recipe.hints else embeddings[..., :0], rows)
+    return Clips(power, rows, config.hop, target[rows], hint)
 
 
 def with_known(target: Array, dataset: Dataset, floor: float) -> Array:

@@ -53,10 +53,11 @@ def teacher_embeddings(dataset: Dataset) -> NDArray[np.float32]:
 
 
 def standardised(embeddings: NDArray[np.float32], rows: NDArray[np.intp]) -> NDArray[np.float32]:
-    """The embeddings of the clips `rows`, each number with mean 0 and deviation 1 over them: [rows, d]."""
+    """The embeddings [clips, ..., d] of the clips `rows`, with mean 0 and deviation 1 over these."""
     chosen = embeddings[rows]
-    deviation = np.maximum(chosen.std(axis=0), 1e-3)  # some are all but constant
-    scaled: NDArray[np.float32] = (chosen - chosen.mean(axis=0)) / deviation
+    over = tuple(range(chosen.ndim - 1))
+    deviation = np.maximum(chosen.std(axis=over), 1e-3)  # some are all but constant
+    scaled: NDArray[np.float32] = (chosen - chosen.mean(axis=over)) / deviation
     return scaled
 
 

@@ -10,10 +10,9 @@ from train.fit.teachers import labelled_segments, segment_at
 
 
 def cut(batch: Batch, config: Config, recipe: Recipe) -> Batch:
-    """As much of each clip as the network sees at once, with its target."""
+    """As much of each clip as the network sees at once, with its target and hint."""
     if recipe.segments:
-        power, target = labelled_segments(batch.power, batch.target, config)
-        return batch._replace(power=power, target=target)
+        return Batch(*labelled_segments(*batch, config))
     if config.frames < batch.power.shape[2]:
         return batch._replace(power=random_segment(batch.power, config.frames))
     return batch

@@ -95,7 +95,7 @@ def _begin(task: Task) -> Training:
     if recipe.prior:
         mean = torch.from_numpy(dataset.target[task.rows["train"]].mean(axis=0)).clamp(0.001, 0.999)
         network.last.bias.data.copy_(mean.logit())
-    pupil = Pupil(network, task.clips.hint.shape[1]).to(device)
+    pupil = Pupil(network, task.clips.hint.shape[-1]).to(device)
     pupil = pupil.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(pupil.parameters(), recipe.rate, weight_decay=recipe.decay)
     loader = _loader(task)

@@ -22,8 +22,6 @@ class Recipe:
         segments: aim a network of 3 s at labels of its very segment, see `train.fit.teachers`.
         prior: begin with the mean probability of every tag.
         start: name of a configuration whose run of this seed, trained before, gives the first weights.
-        speeds: at which every training clip is played; other speeds than 1 take the labels of
-            `train.fit.teachers`, for clips as well as for segments.
         whole: every frame and band of a segment counts, see `train.networks.vgg.window`.
         hints: weight of the error in telling the teachers' embeddings, see `train.fit.hints`.
         known: in each vocabulary, the likeliest tag that the source of a clip names is aimed at with so much.
@@ -40,20 +38,19 @@ class Recipe:
     segments: bool = False
     prior: bool = False
     start: str | None = None
-    speeds: tuple[float, ...] = (1.0,)
     whole: bool = False
     hints: float = 0.0
     known: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as plain values for JSON."""
-        return asdict(self) | {"augment": list(self.augment), "speeds": list(self.speeds)}
+        return asdict(self) | {"augment": list(self.augment)}
 
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> Self:
         """The recipe that `to_dict` gave; one of an older version lacks what it could not choose."""
         known = {field.name: found[field.name] for field in fields(cls) if field.name in found}
-        return cls(**known | {name: tuple(known[name]) for name in ("augment", "speeds") if name in known})
+        return cls(**known | {"augment": tuple(known["augment"])})
 
 
 RECIPES = {

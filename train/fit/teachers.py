@@ -1,8 +1,9 @@
-"""Labels of short segments, from published models that tag 3 s at a time.
+"""Labels and hints of short segments, from published models that tag 3 s at a time.
 
 A network that sees 3 s of a clip learns little from a label of all of it. A teacher here is an ONNX file
-like those of musicnn (Pons and Serra, 2019): log-mel patches `logmel` [batch, 187, 96] at 16 kHz to the
-probabilities `probs` [batch, tags], which is a segment of `musicnn-16k-96-x1-log`, turned.
+like those of musicnn (Pons and Serra, 2019): log-mel patches `logmel` [batch, 187, 96] at 16 kHz, which are
+segments of `musicnn-16k-96-x1-log`, turned, to the probabilities `probs` [batch, tags] and, if it tells that,
+what it computes before its last layer, `embedding` [batch, d].
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from autotag.config import SEGMENT_FRAMES, Config
 from autotag.system.cores import usable_cores
 from autotag.system.files import replacing
 from train.console import progress
-from train.data.cache import at_speed, folder_of, mel_power
+from train.data.cache import folder_of, mel_power
 from train.data.dataset import Dataset
 from train.errors import DataError, RunError
 
@@ -30,10 +31,12 @@ PATCHES = 10
 
 
 def label(dataset: Dataset, teachers: Sequence[Path], cache: Path) -> Path:
-    """Write the mean probabilities of some teachers for `PATCHES` segments of each training clip.
+    """Write what some teachers say of `PATCHES` segments of each training clip.
 
     Returns:
-        the file, float32 [clips, patches, tags]; NaN for clips that are not to train on.
+        an `.npz` file of `labels`, their mean probabilities, float32 [clips, patches, tags], and
+        `embeddings`, one teacher's beside the other's, float16 [clips, patches, d]; NaN for clips that are
+        not to train on.
 
     Raises:
         DataError: a file is no such model, or its tags are not as many as the data set's, or the data set has
@@ -46,19 +49,26 @@ def label(dataset: Dataset, teachers: Sequence[Path], cache: Path) -> Path:
         )
     power, usable = mel_power(dataset, TEACHER_INPUT, cache)
     sessions = [_session(teacher, len(dataset.tags)) for teacher in teachers]
+    width = sum(port.shape[1] for session in sessions for port in session.get_outputs()[1:])
     labels = np.full((len(dataset.paths), PATCHES, len(dataset.tags)), np.nan, np.float32)
+    embeddings = np.full((len(dataset.paths), PATCHES, width), np.nan, np.float16)
     for row in progress(dataset.rows("train", usable), "labels of segments"):
         logmel = compress(power[row], TEACHER_INPUT.log)
         patches = np.stack([logmel[:, start : start + TEACHER_INPUT.frames].T for start in _starts()])
-        labels[row] = np.mean([s.run(["probs"], {"logmel": patches})[0] for s in sessions], axis=0)
+        said = [session.run(None, {"logmel": patches}) for session in sessions]
+        labels[row] = np.mean([probabilities for probabilities, *_ in said], axis=0)
+        embeddings[row] = np.concatenate([told[1:] for told in said], axis=2)[0] if width else 0
     path = _path(dataset, dataset.vocabulary, cache)
     with replacing(path) as part, part.open("wb") as file:
-        np.save(file, labels)
+        np.savez(file, labels=labels, embeddings=embeddings)
     return path
 
 
-def segment_labels(dataset: Dataset, cache: Path) -> NDArray[np.float32]:
-    """What `label` wrote for this data set, of two vocabularies side by side: [clips, patches, outputs].
+def segment_labels(dataset: Dataset, cache: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What `label` wrote for this data set, of two vocabularies side by side.
+
+    Returns:
+        labels [clips, patches, outputs] and embeddings [clips, patches, d].
 
     Raises:
         RunError: nothing yet.
@@ -70,30 +80,37 @@ def segment_labels(dataset: Dataset, cache: Path) -> NDArray[np.float32]:
             labels = {"mtat": "soft", "msd": "soft-msd"}[vocabulary]
             raise RunError(
                 f"{path}: no labels of segments for {dataset.root}. 'python -m train label "
-                f"--labels {labels} --speed {dataset.speed:g}' makes them."
+                f"--labels {labels}' makes them."
             )
-        found.append(np.load(path))
-    return np.concatenate(found, axis=2)
+        with np.load(path) as file:
+            found.append((file["labels"], file["embeddings"].astype(np.float32)))
+    every, told = zip(*found, strict=True)
+    return np.concatenate(every, axis=2), np.concatenate(told, axis=2)
 
 
-def labelled_segments(power: Tensor, labels: Tensor, config: Config) -> tuple[Tensor, Tensor]:
-    """A segment from anywhere in each clip, with its label, between those of the two nearest patches.
+def labelled_segments(
+    power: Tensor, labels: Tensor, hints: Tensor, config: Config
+) -> tuple[Tensor, Tensor, Tensor]:
+    """A segment from anywhere in each clip, with label and hint, between those of the two nearest patches.
 
     Args:
         power: mel power of whole clips [batch, mels, frames at x1].
         labels: of `PATCHES` segments of each clip [batch, patches, tags].
+        hints: of the same [batch, patches, d].
 
     Returns:
-        power [batch, mels, config.frames] and labels [batch, tags].
+        power [batch, mels, config.frames], labels [batch, tags] and hints [batch, d].
     """
     place = rand(len(power), 1, device=power.device)  # 0: the clip's begin, 1: the last segment
     start = (place * (power.shape[2] - config.frames)).round().long()
-    cut = segment_at(power, start, config.frames)
     position = place * (PATCHES - 1)
     before = position.long().clamp(max=PATCHES - 2)
-    share = (position - before)[:, :, None]
-    near = [labels.gather(1, (before + i)[:, :, None].expand(-1, 1, labels.shape[2])) for i in (0, 1)]
-    return cut, ((1 - share) * near[0] + share * near[1])[:, 0]
+    share, rows = position - before, arange(len(power), device=power.device)
+    label, hint = (
+        (1 - share) * told[rows, before[:, 0]] + share * told[rows, before[:, 0] + 1]
+        for told in (labels, hints)
+    )
+    return segment_at(power, start, config.frames), label, hint
 
 
 def segment_at(power: Tensor, start: Tensor, frames: int) -> Tensor:
@@ -108,7 +125,7 @@ def _starts() -> NDArray[np.int64]:
 
 
 def _path(dataset: Dataset, vocabulary: str, cache: Path) -> Path:
-    return folder_of(dataset, cache) / f"segments-{vocabulary}{at_speed(dataset)}.npy"
+    return folder_of(dataset, cache) / f"segments-{vocabulary}.npz"
 
 
 def _session(path: Path, tags: int) -> onnxruntime.InferenceSession:

@@ -162,8 +162,7 @@ def _training(files: list[ModelFile], measured: dict[str, Any]) -> str:
         rows.append(
             (
                 *(file.name, recipe["labels"], recipe["start"] or "", str(recipe["epochs"])),
-                *(f"{recipe['rate']:g}", ", ".join(f"{speed:g}" for speed in recipe.get("speeds", (1,)))),
-                *(str(training["clips"]["train"]), f"{training['seconds']:.0f}"),
+                *(f"{recipe['rate']:g}", str(training["clips"]["train"]), f"{training['seconds']:.0f}"),
                 *(training["device"], file.metadata.commit),
             )
         )
@@ -175,7 +174,6 @@ def _training(files: list[ModelFile], measured: dict[str, Any]) -> str:
         "starts from",
         "epochs",
         "rate",
-        "speeds",
         "clips",
         "seconds",
         "on",
