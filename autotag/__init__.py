@@ -45,7 +45,7 @@ from autotag.errors import (
 if TYPE_CHECKING:
     from autotag.audio.decode import decode
     from autotag.batch import tag_files
-    from autotag.config import Config
+    from autotag.config import Config, Excerpt
     from autotag.library.alike import similar
     from autotag.library.database import Library
     from autotag.library.keep import read_outcomes, tag_into
@@ -53,16 +53,18 @@ if TYPE_CHECKING:
     from autotag.library.scan import scan
     from autotag.request import Selection, TagRequest
     from autotag.result import Failure, Result, Tag
-    from autotag.tagger import Scores, Tagger
+    from autotag.scores import Scores
+    from autotag.tagger import Tagger
 
 __version__ = "0.1.0"
 
 _HOME = {
     "Config": "config",
+    "Excerpt": "config",
     "Failure": "result",
     "Library": "library.database",
     "Result": "result",
-    "Scores": "tagger",
+    "Scores": "scores",
     "Selection": "request",
     "Tag": "result",
     "TagRequest": "request",
@@ -88,6 +90,7 @@ __all__ = [
     "Crashed",
     "DeviceNotFound",
     "EmptyAudio",
+    "Excerpt",
     "ExtraMissing",
     "Failure",
     "Library",

@@ -3,6 +3,7 @@
 The grids are the study's (Ferraro et al., arXiv 1911.04824, Table 2). Nothing here needs numpy.
 """
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Self
@@ -127,6 +128,46 @@ def _allow(what: str, value: object, allowed: tuple[object, ...]) -> None:
     if value not in allowed:
         raise ConfigError(f"{what} {value!r} is not in the study. Use {', '.join(map(str, allowed))}.")
 
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A part of a sound: each of `count` excerpts is the middle of one of as many equal parts.
+
+    Attributes:
+        seconds: of one excerpt; by default as much as the study listens to.
+        count: how many there are.
+    """
+
+    seconds: float = 29.1
+    count: int = 1
+
+    @classmethod
+    def of(cls, value: "Self | float | None") -> Self | None:
+        """The same, of seconds from the middle too.
+
+        Raises:
+            ValueError: no number of seconds above 0, or no number of excerpts from 1 to 100.
+        """
+        if value is None:
+            return None
+        seconds, count = (value.seconds, value.count) if isinstance(value, Excerpt) else (value, 1)
+        try:
+            seconds = math.nan if isinstance(seconds, str | bool) else float(seconds)
+        except (TypeError, ValueError):
+            seconds = math.nan
+        if not 0 < seconds < math.inf:
+            raise ValueError(f"excerpt is {value!r}. Use a number of seconds above 0.")
+        if isinstance(count, bool) or not hasattr(count, "__index__") or not 1 <= count <= MOST_EXCERPTS:
+            raise ValueError(f"excerpts is {count!r}. Use a number from 1 to {MOST_EXCERPTS}.")
+        return cls(seconds, count.__index__())
+
+    def __str__(self) -> str:
+        """The option that asks for it."""
+        return f"--excerpt {self.seconds:g}" if self.count == 1 else f"--excerpts {self.count}"
+
+
+MOST_EXCERPTS = 100
+"""As many excerpts of 29.1 s are held at once, at most."""
 
 DEFAULT = Config()
 """What the command line and `Tagger` use unless told otherwise."""

@@ -1,7 +1,7 @@
 """What is wanted of a sound: which tags to choose from a network's scores, and what else.
 
 The steps from scores to tags stand in `Selection.choose`, once, in their order: vocabulary, merge, imply,
-exclude, threshold, top. The mean over segments comes before them (`autotag.tagger.Scores`).
+exclude, threshold, top. The mean over segments comes before them (`autotag.scores.Scores`).
 """
 
 import math
@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from autotag.config import Excerpt
 from autotag.errors import VocabularyNotFound
 from autotag.meaning import Output, meaning_of
 from autotag.result import Tag
@@ -98,7 +99,7 @@ class TagRequest(Selection):
     """What is wanted of a sound; which model is asked is not in it.
 
     Attributes:
-        excerpt: tag only so many seconds from the middle; None for all of it.
+        excerpt: tag only so many seconds from the middle, or several excerpts; None for all of it.
         embed: put the `"mean"` embedding over the segments into the result, or that of each of the
             `"segments"`; None for none.
 
@@ -106,13 +107,12 @@ class TagRequest(Selection):
         ValueError: a value is not one of these.
     """
 
-    excerpt: float | None = None
+    excerpt: Excerpt | float | None = None
     embed: Literal["mean", "segments"] | None = None
 
     def __post_init__(self) -> None:
         Selection.__post_init__(self)
-        if self.excerpt is not None:
-            object.__setattr__(self, "excerpt", _seconds(self.excerpt))
+        object.__setattr__(self, "excerpt", Excerpt.of(self.excerpt))
         if self.embed not in (None, "mean", "segments"):
             raise ValueError(f"embed is {self.embed!r}. Use 'mean', 'segments' or None.")
 
@@ -161,14 +161,4 @@ def _score(value: float, what: str) -> float:
         number = math.nan
     if isinstance(value, str | bool) or not 0 <= number <= 1:
         raise ValueError(f"{what} is {value!r}. Use a score between 0 and 1, or 'auto'.")
-    return number
-
-
-def _seconds(value: float) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if isinstance(value, str | bool) or not 0 < number < math.inf:
-        raise ValueError(f"excerpt is {value!r}. Use a number of seconds above 0.")
     return number

@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 from os import PathLike
 from pathlib import Path
@@ -17,87 +16,18 @@ from autotag.audio.decode import Audio
 from autotag.audio.held import Held
 from autotag.audio.mel import log_mel_blocks
 from autotag.audio.segments import fill, is_short, segments
-from autotag.config import DEFAULT, HOP
+from autotag.config import DEFAULT, HOP, Excerpt
 from autotag.errors import AudioError, AutotagError, Crashed
-from autotag.meaning import Output
 from autotag.models.registry import ModelChoice, load
 from autotag.request import TagRequest
 from autotag.result import Failure, Outcome, Result
+from autotag.scores import Scores
 
 Array = NDArray[np.float32]
 Item = TypeVar("Item")
 
 SECONDS_AT_ONCE = 30
 """Audio that one run of the network sees, however long the file."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """What a network says of each segment of a sound, before any tag is chosen.
-
-    Attributes:
-        outputs: what the network scores.
-        scores: float32 [segments, outputs], in 0..1.
-        embeddings: float32 [segments, d].
-        weights: float32 [segments], the share of each segment that sounds: silence does not count in a mean.
-        times: float64 [segments], seconds at which each segment starts in the file, to within a frame.
-        segment_seconds: seconds of one segment.
-        duration: seconds of audio in the file.
-        excerpt: seconds of it that were tagged, None for all.
-        model, sha256: the model's name, and the hash of its file.
-        ms: milliseconds spent on `"decode"`, `"mel"` and `"model"`.
-        warnings: what a reader of the scores should know.
-    """
-
-    outputs: tuple[Output, ...]
-    scores: Array
-    embeddings: Array
-    weights: Array
-    times: NDArray[np.float64]
-    segment_seconds: float
-    duration: float
-    excerpt: float | None
-    model: str
-    sha256: str
-    ms: dict[str, float]
-    warnings: tuple[str, ...]
-
-    def mean(self) -> Array:
-        """The score of each output, the mean over the segments: float32 [outputs]."""
-        return self._mean(self.scores)
-
-    def embedding(self) -> Array:
-        """The mean embedding over the segments: float32 [d]."""
-        return self._mean(self.embeddings)
-
-    def _mean(self, values: Array) -> Array:
-        """Over the segments, weighed by how much of each sounds."""
-        mean: Array = np.average(values, axis=0, weights=self.weights).astype(np.float32)
-        return mean
-
-    def result(self, request: TagRequest, path: str | None = None) -> Result:
-        """The tags that a request chooses.
-
-        Raises:
-            VocabularyNotFound: the model has no output of the request's vocabulary.
-        """
-        scores = self.mean()
-        whole = request.embed == "segments"
-        embedding = None if request.embed is None else self.embeddings if whole else self.embedding()
-        return Result(
-            path,
-            self.model,
-            self.sha256,
-            self.duration,
-            len(self.scores),
-            request.choose(self.outputs, scores),
-            self.ms,
-            self.warnings,
-            self.excerpt,
-            scores=scores,
-            embedding=embedding,
-            times=self.times if whole else None,
-        )
 
 
 class Tagger:
@@ -191,7 +121,7 @@ class Tagger:
     def scores(
         self,
         audio: AudioInput | Held,
-        excerpt: float | None = None,
+        excerpt: Excerpt | float | None = None,
         step: float | None = None,
         *,
         name: str | None = None,
@@ -199,8 +129,8 @@ class Tagger:
         """Scores and embeddings of each segment of a sound, in constant memory but for these.
 
         Args:
-            audio: as of `tag`; or a sound that is held at the model's rate, its excerpt taken.
-            excerpt: take only so many seconds from the middle.
+            audio: as of `tag`; or a sound that is held at the model's rate, its excerpts taken.
+            excerpt: take only so many seconds from the middle, or several excerpts.
             step: seconds from one segment to the next; less than a segment, and they overlap. By default
                 each begins where the one before ends. The last one is moved back to end with the file.
 
@@ -212,8 +142,8 @@ class Tagger:
         ms = dict.fromkeys(("decode", "mel", "model"), 0.0)
         sound = audio if isinstance(audio, Held) else Audio(audio, config.sr, excerpt, name=name)
         frames_apart = self._frames(step)
-        signal = fill(timed(sound, ms, "decode"), config.segment_samples)
-        cut = timed(segments(log_mel_blocks(signal, config), config.frames, frames_apart), ms, "mel")
+        places: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+        cut = timed(self._segments(sound, frames_apart, ms, places), ms, "mel")
         outputs = []
         while batch := list(islice(cut, self._batch)):
             started = time.perf_counter()
@@ -229,14 +159,13 @@ class Tagger:
                 f"{sound.duration:.1f} s is less than one segment of {length:.1f} s: repeated to fill it"
             )
         scores, embeddings = (np.concatenate(output) for output in zip(*outputs, strict=True))
-        starts = np.arange(len(scores)) * frames_apart * config.hop * HOP / config.sr
-        starts = np.minimum(starts, max(0.0, sound.seconds_read - length))
+        starts, times = (np.concatenate(each) for each in zip(*places, strict=True))
         return Scores(
             self.metadata.outputs,
             scores,
             embeddings,
             sound.weights(starts, length),
-            sound.start + starts,
+            times,
             length,
             sound.duration,
             part,
@@ -245,6 +174,32 @@ class Tagger:
             ms,
             tuple(warnings),
         )
+
+    def _segments(
+        self,
+        sound: Audio | Held,
+        frames_apart: int,
+        ms: dict[str, float],
+        places: list[tuple[NDArray[np.float64], NDArray[np.float64]]],
+    ) -> Iterator[Array]:
+        """What the network sees, part by part; then where the segments of the part start is in `places`.
+
+        Seconds in what was read, and in the file.
+        """
+        config = self.metadata.config
+        read = 0.0
+        for start, blocks in timed(sound.parts(), ms, "decode"):
+            part = Counted(timed(blocks, ms, "decode"))
+            signal = fill(part, config.segment_samples)
+            count = 0
+            for segment in segments(log_mel_blocks(signal, config), config.frames, frames_apart):
+                count += 1
+                yield segment
+            seconds = part.samples / config.sr
+            starts = np.arange(count) * frames_apart * config.hop * HOP / config.sr
+            starts = np.minimum(starts, max(0.0, seconds - config.segment_samples / config.sr))
+            places.append((read + starts, start + starts))
+            read += seconds
 
     def _frames(self, step: float | None) -> int:
         """Frames from one segment to the next."""
@@ -259,6 +214,19 @@ class Tagger:
                 f"{config.frames * frame:.2f} s, its segment."
             )
         return frames
+
+
+class Counted:
+    """Blocks of samples, and how many samples have passed."""
+
+    def __init__(self, blocks: Iterable[Array]) -> None:
+        self._blocks = blocks
+        self.samples = 0
+
+    def __iter__(self) -> Iterator[Array]:
+        for block in self._blocks:
+            self.samples += len(block)
+            yield block
 
 
 def failure(error: Exception, path: str | None, what: str = "") -> Failure:

@@ -14,7 +14,7 @@ WINGS = (
     ("system", "autotag.system"),
     ("audio", "autotag.audio"),
     ("models", "autotag.models"),
-    ("verbs", "autotag.tagger autotag.batch"),
+    ("verbs", "autotag.scores autotag.tagger autotag.batch"),
     ("outputs", "autotag.outputs"),
     ("library", "autotag.library"),
     ("speed", "autotag.speed"),

@@ -1,6 +1,5 @@
-"""Decode sound, or an excerpt of it, to mono samples at a model's rate, in blocks and constant memory."""
+"""Decode sound, or excerpts of it, to mono samples at a model's rate, in blocks and constant memory."""
 
-import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from autotag.audio.parts import LIE
 from autotag.audio.samples import Samples
 from autotag.audio.sndfile import window
 from autotag.audio.source import SILENCE, Source
-from autotag.config import FRAME
+from autotag.config import FRAME, Excerpt
 from autotag.errors import BadSamples, EmptyAudio, NotAudio, SilentAudio
 
 LOUDEST = 100.0
@@ -44,9 +43,10 @@ class Audio:
         source: a path; the content of a file as bytes, or as a file object that is read from where it stands;
             or (samples, their rate in Hz) with samples [n] or [n, channels].
         sr: sample rate in Hz of the blocks.
-        excerpt: how many seconds to read, from the middle; all of a file that is shorter. What comes before
-            is not decoded, unless the file does not say how long it is, or wrongly. A middle that is silent
-            gives way to the place nearest to it that sounds.
+        excerpt: what to read of it: so many seconds from the middle, or several excerpts; all of a file that
+            is shorter. What lies before and between is not decoded, unless the file does not say how long it
+            is, or wrongly. Where less than half of what is read sounds, one excerpt is taken instead, where
+            there is sound.
         name: what messages call it; by default its path, or "audio".
 
     Attributes, complete once the iteration is:
@@ -54,7 +54,7 @@ class Audio:
         path: of the file; None where it has none.
         duration: seconds of the file.
         seconds_read: of the blocks, which is less for an excerpt.
-        start: seconds of the file at which they start.
+        start: seconds of the file at which the first starts.
         warnings: what a listener should know.
 
     Raises:
@@ -63,36 +63,35 @@ class Audio:
     """
 
     def __init__(
-        self, source: AudioInput, sr: int, excerpt: float | None = None, *, name: str | None = None
+        self, source: AudioInput, sr: int, excerpt: Excerpt | float | None = None, *, name: str | None = None
     ) -> None:
-        if excerpt is not None and not 0 < excerpt < math.inf:
-            raise ValueError(f"an excerpt of {excerpt} s: use a number of seconds above 0")
         self._input = _input(source, name)
         self.name = self._input.name
         self.path = Path(source) if isinstance(source, str | os.PathLike) else None
         self.sr = sr
-        self.excerpt = excerpt
+        self.excerpt = Excerpt.of(excerpt)
         self._plain = False  # whether it is known that samples are samples
         self._reset()
 
     def _reset(self) -> None:
         self.duration = self.seconds_read = self.start = 0.0
+        self._peak = self._cancelled = 0.0
         self.warnings: list[str] = []
         self._levels = loudness.Levels(self.sr)
 
     def __iter__(self) -> Iterator[Array]:
+        for _, blocks in self.parts():
+            yield from blocks
+
+    def parts(self) -> Iterator[tuple[float, Iterator[Array]]]:
+        """The excerpts in turn, or all as one: the second of the file at which it starts, and its blocks."""
         self._reset()
         with self._input:
-            if self.excerpt is None:
-                yield from self._sound(0, None)
-                self.duration = self.seconds_read
-                return
-            start, frames, rate = self._middle(self.excerpt)
-            if frames is None:
-                yield from self._sound(0, None)
-                self.duration = self.seconds_read
-                return
-            yield from self._excerpt(start, frames, rate)
+            places = None if self.excerpt is None else self._places(self.excerpt)
+            if places is None:
+                yield 0.0, self._whole()
+            else:
+                yield from self._excerpts(*places)
 
     def weights(self, starts: NDArray[np.float64], seconds: float) -> Array:
         """The share of each segment that sounds, by which a mean over segments weighs them.
@@ -106,41 +105,42 @@ class Audio:
         """
         return loudness.shares(self._levels.all(), starts, seconds)
 
-    def _excerpt(self, start: int, frames: int, rate: int) -> Iterator[Array]:
-        """The excerpt from the middle or, should that be silent, from where there is sound."""
+    def _whole(self) -> Iterator[Array]:
+        yield from self._sound(0, None)
+        self._check()
+        self.duration = self.seconds_read
+
+    def _excerpts(self, starts: list[int], frames: int, rate: int) -> Iterator[tuple[float, Iterator[Array]]]:
+        """Excerpts or, where they hardly sound, one from where there is sound."""
         duration = self.duration
-        blocks: list[Array] | None = None
-        silent: SilentAudio | None = None
-        try:
-            blocks = list(self._sound(start, frames))  # as long as the excerpt, not as the file
-        except SilentAudio as error:
-            silent = error
-        if silent is not None or loudness.sounding(self._levels.all()).mean() < ENOUGH:
-            kept = self._levels, self.warnings, self.seconds_read
+        parts = [(start, list(self._sound(start, frames))) for start in starts]  # no longer than asked for
+        if self._peak < SILENCE or loudness.sounding(self._levels.all()).mean() < ENOUGH:
+            kept = vars(self).copy()
             self._reset()
             for _ in self._sound(0, None):
                 pass
             better = loudness.best_start(self._levels.all(), frames / rate)
-            self._levels, self.warnings, self.seconds_read = kept
-            if better is not None:
+            if better is None:
+                vars(self).update(kept)
+            else:
                 self._reset()
-                start = round(better * rate)
-                blocks = list(self._sound(start, frames))
-                self.warnings.append(f"the middle is silent: the excerpt starts at {better:.1f} s")
-            elif silent is not None:
-                raise silent
+                parts = [(start := round(better * rate), list(self._sound(start, frames)))]
+                what = "the middle is silent: the" if len(starts) == 1 else "most excerpts are silent: one"
+                self._warn(f"{what} excerpt starts at {better:.1f} s")
+        self._check()
         self.duration = duration
-        self.start = start / rate
-        yield from blocks or ()
+        self.start = parts[0][0] / rate
+        for start, blocks in parts:
+            yield start / rate, iter(blocks)
 
-    def _middle(self, excerpt: float) -> tuple[int, int | None, int]:
-        """Where the excerpt starts, how many frames it has, None for all, and their rate."""
+    def _places(self, excerpt: Excerpt) -> tuple[list[int], int, int] | None:
+        """Where each excerpt starts, how many frames it has, and their rate; None for all of the file."""
         with self._opened() as file:
             rate = file.samplerate
-            wanted = round(excerpt * rate)
+            wanted = round(excerpt.seconds * rate)
             total = file.frames
-            if total is not None and wanted < total:
-                last = (total + wanted) // 2 - 1
+            if total is not None and excerpt.count * wanted < total:
+                last = _starts(total, wanted, excerpt.count)[-1] + wanted - 1
                 if next(file.blocks(last), None) is None:  # the file breaks off, or is damaged before
                     total = None
                 else:
@@ -148,12 +148,12 @@ class Audio:
         if total is None:
             with self._opened() as file:
                 total = sum(map(len, file.blocks()))
-                if total > wanted:
+                if total > excerpt.count * wanted:
                     self._say_what_is_missing(file, total)
-        if total <= wanted:
-            return 0, None, rate
+        if total <= excerpt.count * wanted:
+            return None
         self.duration = total / rate
-        return (total - wanted) // 2, wanted, rate
+        return _starts(total, wanted, excerpt.count), wanted, rate
 
     @contextmanager
     def _opened(self) -> Iterator[Source]:
@@ -168,7 +168,7 @@ class Audio:
         """The blocks of an excerpt, or of all."""
         with self._opened() as file:
             if file.samplerate < self.sr:
-                self.warnings.append(
+                self._warn(
                     f"sample rate {file.samplerate} Hz: no sound above {file.samplerate // 2} Hz, "
                     f"where the model listens up to {self.sr // 2} Hz"
                 )
@@ -181,18 +181,25 @@ class Audio:
                 raise EmptyAudio(
                     f"{self.name}: holds {1000 * self.seconds_read:.1f} ms of sound: nothing to tag"
                 )
-            if mono.peak < SILENCE:
-                raise SilentAudio(
-                    f"{self.name}: is silence (below -90 dBFS) for all {self.seconds_read:.1f} s: "
-                    "nothing to tag"
-                )
-            if mono.cancelled:
-                self.warnings.append(
-                    f"channels cancel, as if one were wired the wrong way round: one channel was heard for "
-                    f"{mono.cancelled:.1f} of {self.seconds_read:.1f} s"
-                )
+            self._peak = max(self._peak, mono.peak)
+            self._cancelled += mono.cancelled
             if file.samplerate != self.sr:
                 yield self._kept(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
+
+    def _check(self) -> None:
+        """What only all of the blocks tell."""
+        if self._peak < SILENCE:
+            raise SilentAudio(
+                f"{self.name}: is silence (below -90 dBFS) for all {self.seconds_read:.1f} s: nothing to tag"
+            )
+        if self._cancelled:
+            self._warn(
+                "channels cancel, as if one were wired the wrong way round: one channel was heard for "
+                f"{self._cancelled:.1f} of {self.seconds_read:.1f} s"
+            )
+
+    def _warn(self, *warnings: str) -> None:
+        self.warnings += [warning for warning in warnings if warning not in self.warnings]
 
     def _monos(
         self, file: Source, mono: Mono, start: int, frames: int | None
@@ -215,11 +222,11 @@ class Audio:
             yield block
         if not read and file.problem:
             raise NotAudio(f"{self.name}: cannot be decoded: {file.problem}")
-        self.warnings += [warning for warning in file.warnings if warning not in self.warnings]
+        self._warn(*file.warnings)
         if frames is None:
             self._say_what_is_missing(file, read)
         elif read < 0.99 * frames:
-            self.warnings.append(
+            self._warn(
                 f"damaged: {read / file.samplerate:.1f} of the {frames / file.samplerate:.1f} s in the "
                 "middle could be decoded"
             )
@@ -239,10 +246,10 @@ class Audio:
         announced = file.announced
         if announced is None or announced > LIE * read:  # which no file of that size could hold
             if file.problem:
-                self.warnings.append(f"{what}: {seconds:.1f} s could be decoded")
+                self._warn(f"{what}: {seconds:.1f} s could be decoded")
         elif read < 0.99 * announced or (file.problem and read < announced - file.samplerate / 10):
             whole = announced / file.samplerate
-            self.warnings.append(f"{what}: {seconds:.1f} of {whole:.1f} s could be decoded")
+            self._warn(f"{what}: {seconds:.1f} of {whole:.1f} s could be decoded")
 
     def _power(self, block: Array, start: int, samplerate: int) -> float:
         """The sum of the squares of a block [n, channels]; samples that are no sound are refused."""
@@ -259,11 +266,16 @@ class Audio:
         )
 
 
-def decode(source: AudioInput, sr: int, excerpt: float | None = None, *, name: str | None = None) -> Array:
-    """Sound, or an excerpt of it, as mono float32 samples [n] at `sr` Hz; arguments and errors as of
-    `Audio`.
-    """
+def decode(
+    source: AudioInput, sr: int, excerpt: Excerpt | float | None = None, *, name: str | None = None
+) -> Array:
+    """Sound, or excerpts of it, as mono float32 samples [n] at `sr` Hz; the rest is as of `Audio`."""
     return np.concatenate(list(Audio(source, sr, excerpt, name=name)))
+
+
+def _starts(total: int, wanted: int, count: int) -> list[int]:
+    """Where excerpts of so many frames start: each is the middle of one of `count` equal parts."""
+    return [((2 * i + 1) * total - count * wanted) // (2 * count) for i in range(count)]
 
 
 def _input(source: Any, name: str | None) -> Content | Samples:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from autotag.audio.content import AudioInput
 from autotag.audio.decode import Audio
+from autotag.config import Excerpt
 
 BLOCK = 1 << 18
 """Samples that are read back at once: 1 MiB."""
@@ -28,17 +29,20 @@ class Held(AbstractContextManager["Held"]):
     """
 
     def __init__(
-        self, audio: AudioInput, sr: int, excerpt: float | None = None, *, name: str | None = None
+        self, audio: AudioInput, sr: int, excerpt: Excerpt | float | None = None, *, name: str | None = None
     ) -> None:
         sound = Audio(audio, sr, excerpt, name=name)
         self.decode_ms = 0.0
+        self._parts: list[tuple[float, int]] = []  # starts in seconds, ends in bytes
         self._file = tempfile.TemporaryFile()  # noqa: SIM115
         try:
             started = time.perf_counter()
-            for block in sound:
-                self.decode_ms += 1000 * (time.perf_counter() - started)
-                self._file.write(np.ascontiguousarray(block, np.float32).data)
-                started = time.perf_counter()
+            for start, blocks in sound.parts():
+                for block in blocks:
+                    self.decode_ms += 1000 * (time.perf_counter() - started)
+                    self._file.write(np.ascontiguousarray(block, np.float32).data)
+                    started = time.perf_counter()
+                self._parts.append((start, self._file.tell()))
         except BaseException:
             self._file.close()
             raise
@@ -46,8 +50,17 @@ class Held(AbstractContextManager["Held"]):
         self.start, self.weights, self.warnings = sound.start, sound.weights, sound.warnings
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        for _, blocks in self.parts():
+            yield from blocks
+
+    def parts(self) -> Iterator[tuple[float, Iterator[NDArray[np.float32]]]]:
+        """As of `Audio`."""
         self._file.seek(0)
-        while block := self._file.read(4 * BLOCK):
+        for start, end in self._parts:
+            yield start, self._blocks(end)
+
+    def _blocks(self, end: int) -> Iterator[NDArray[np.float32]]:
+        while block := self._file.read(min(4 * BLOCK, end - self._file.tell())):
             yield np.frombuffer(block, np.float32)
 
     def __enter__(self) -> Self:

@@ -12,7 +12,7 @@ from autotag.audio.folders import audio_files
 from autotag.audio.lists import listed
 from autotag.cli.options import (
     Arch,
-    Excerpt,
+    Excerpts,
     Exclude,
     FilesFrom,
     Hidden,
@@ -25,13 +25,14 @@ from autotag.cli.options import (
     Quiet,
     Rate,
     Scale,
+    Seconds,
     Shard,
     Threshold,
     Top,
     Vocabulary,
 )
 from autotag.cli.run import Run, say
-from autotag.config import DEFAULT, RESOLUTIONS, Config
+from autotag.config import DEFAULT, RESOLUTIONS, Config, Excerpt
 from autotag.errors import ConfigError
 from autotag.models.registry import ModelChoice
 from autotag.request import ALL, TagRequest
@@ -143,10 +144,26 @@ def chosen_request(
     top: Top = 5,
     threshold: Threshold = 0.0,
     merge: Merge = True,
-    excerpt: Excerpt = None,
+    excerpt: Seconds = None,
+    excerpts: Excerpts = None,
 ) -> TagRequest:
     """What a command's options want of each file."""
-    return TagRequest(vocabulary=vocabulary, top=top, threshold=threshold, merge=merge, excerpt=excerpt)
+    return TagRequest(
+        vocabulary=vocabulary,
+        top=top,
+        threshold=threshold,
+        merge=merge,
+        excerpt=chosen_excerpt(excerpt, excerpts),
+    )
+
+
+def chosen_excerpt(excerpt: Seconds = None, excerpts: Excerpts = None) -> Excerpt | None:
+    """How much of each file a command's options ask for."""
+    if excerpt is not None and excerpts is not None:
+        raise typer.BadParameter(
+            "--excerpt and --excerpts both choose a part. Give one of them.", param_hint="--excerpts"
+        )
+    return Excerpt.of(excerpt) if excerpts is None else Excerpt(count=excerpts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,13 @@ from autotag.cli.options import (
     FILES,
     OUTPUT,
     TAGS,
+    Excerpts,
     Jobs,
     Json,
     local_path,
 )
 from autotag.cli.run import Run, say
-from autotag.config import Config
+from autotag.config import Config, Excerpt
 from autotag.models.registry import ModelChoice
 from autotag.request import LIKELY
 from autotag.system.text import as_json, printable
@@ -92,6 +93,7 @@ def scan(
             rich_help_panel=FILES,
         ),
     ] = False,
+    excerpts: Excerpts = None,
     jobs: Jobs = None,
 ) -> None:
     """Update a library from folders: add new files, retag changed ones, follow moved ones, remove deleted ones."""  # noqa: E501
@@ -102,6 +104,7 @@ def scan(
             files.named,
             library,
             model if given(context, *Config.__slots__, "model") else None,
+            excerpt=None if excerpts is None else Excerpt(count=excerpts),
             jobs=jobs,
             force=force,
             retry_failed=retry_failed,

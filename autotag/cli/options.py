@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from autotag.config import HOPS, LOGS, RATES, RESOLUTIONS
+from autotag.config import HOPS, LOGS, MOST_EXCERPTS, RATES, RESOLUTIONS
 from autotag.request import LIKELY
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -179,7 +179,7 @@ Merge = Annotated[
         rich_help_panel=TAGS,
     ),
 ]
-Excerpt = Annotated[
+Seconds = Annotated[
     Any,
     typer.Option(
         "--excerpt",
@@ -187,6 +187,16 @@ Excerpt = Annotated[
         parser=_seconds,
         metavar="SECONDS",
         help="Tag only SECONDS from the middle of each file. The study used 29.1.",
+        rich_help_panel=TAGS,
+    ),
+]
+Excerpts = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=MOST_EXCERPTS,
+        metavar="N",
+        help="Tag only N excerpts of 29.1 s, spread evenly over each file. The study used 1.",
         rich_help_panel=TAGS,
     ),
 ]

@@ -52,7 +52,7 @@ def bench(
     device: Annotated[
         str, typer.Option(help="Run the networks on cpu, cuda, coreml, directml or openvino.")
     ] = "cpu",
-    excerpt: options.Excerpt = None,
+    excerpt: options.Seconds = None,
     rounds: Annotated[int, typer.Option(min=1, metavar="N", help="Time each model N times.")] = 15,
     json_: options.Json = False,
     plot: Annotated[

@@ -30,7 +30,7 @@ from autotag.system.cores import usable_cores
 from autotag.views import TAGGRAM_TAGS
 
 if TYPE_CHECKING:
-    from autotag.tagger import Scores
+    from autotag.scores import Scores
 
 PICTURES = (".png", ".svg")
 NUMBERS = (".json", ".csv", ".npz")
@@ -151,7 +151,7 @@ def sonify(
     all_: Annotated[
         bool, typer.Option("--all", help="Write a page (.html) with the sounds of all bands and hops.")
     ] = False,
-    excerpt: options.Excerpt = None,
+    excerpt: options.Seconds = None,
 ) -> None:
     """Write what the networks hear: a mel-spectrogram, turned back into sound."""
     if all_ != (out.suffix == ".html"):

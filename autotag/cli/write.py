@@ -121,7 +121,7 @@ def write(
 
 def _check(context: typer.Context, files: Files | None, from_: Path | None, undo: bool) -> None:
     """Refuse options that do not go together."""
-    tagging = given(context, *Config.__slots__, "model", "excerpt", "jobs")
+    tagging = given(context, *Config.__slots__, "model", "excerpt", "excerpts", "jobs")
     writing = given(context, "vocabulary", "top", "threshold", "merge", "genre", "mood", "force")
     if not files and not from_:
         raise typer.BadParameter(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from autotag.config import Excerpt
 from autotag.errors import LibraryError, TagNotFound
 from autotag.library import schema
 from autotag.library.choice import EVERY_TAG, corrected, names, tags_of
@@ -36,7 +37,8 @@ class Library(LibraryFile):
         path: the SQLite file.
         model: whose results are to be written; a file that is missing is made. Without it the library must
             be there, and may be read-only.
-        excerpt: seconds from the middle of each file that the results are of; None for all of it.
+        excerpt: what of each file the results are of, seconds from the middle or several excerpts; None for
+            all of it.
         force: take the model though the library is of another one, whose tracks are then to be tagged again.
 
     Raises (in every method):
@@ -46,7 +48,7 @@ class Library(LibraryFile):
     Attributes:
         model: name of the model, and
         sha256: of its file; empty where an older autotag did not note it.
-        excerpt: seconds from the middle of each file that results are of; None for all of it.
+        excerpt: what of each file the results are of; None for all of it.
         outputs: of the model.
         tags: the id of each tag, by its name.
     """
@@ -55,7 +57,7 @@ class Library(LibraryFile):
         self,
         path: str | os.PathLike[str],
         model: ModelFile | None = None,
-        excerpt: float | None = None,
+        excerpt: Excerpt | float | None = None,
         *,
         force: bool = False,
     ) -> None:

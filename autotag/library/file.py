@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
+from autotag.config import Excerpt
 from autotag.errors import LibraryError
 from autotag.library import schema
 from autotag.library.choice import meanings, names
@@ -23,19 +24,19 @@ class LibraryFile:
         self,
         path: str | os.PathLike[str],
         model: ModelFile | None,
-        excerpt: float | None,
+        excerpt: Excerpt | float | None,
         force: bool,
     ) -> None:
         self.path = Path(path)
         self._lock = RLock()
         self._db = connect(self.path, make=model is not None)
         try:
-            self._open(model, excerpt, force)
+            self._open(model, Excerpt.of(excerpt), force)
         except BaseException:
             self._db.close()
             raise
 
-    def _open(self, model: ModelFile | None, excerpt: float | None, force: bool) -> None:
+    def _open(self, model: ModelFile | None, excerpt: Excerpt | None, force: bool) -> None:
         with plainly(self.path, "read"):
             kinds = dict(self._db.execute("SELECT name, type FROM sqlite_master").fetchall())
         if not kinds:  # an empty file, or one whose making was interrupted
@@ -54,7 +55,7 @@ class LibraryFile:
             refresh(self._db, self.path)
             self._read_facts()
 
-    def _make(self, model: ModelFile, excerpt: float | None) -> None:
+    def _make(self, model: ModelFile, excerpt: Excerpt | None) -> None:
         with plainly(self.path, "written"):
             self._db.execute("PRAGMA journal_mode = WAL")  # readers need not wait, nor a kill -9 harm
         with self._transaction():
@@ -63,7 +64,9 @@ class LibraryFile:
             for statement in schema.statements():
                 self._db.execute(statement)
             facts = {"schema": schema.VERSION, "meanings": meanings()}
-            self._note(facts if excerpt is None else facts | {"excerpt": f"{excerpt:.9g}"})
+            if excerpt is not None:
+                facts |= {"excerpt": f"{excerpt.seconds:.9g}", "excerpts": str(excerpt.count)}
+            self._note(facts)
             self._take_outputs(model)
 
     def _check_tables(self) -> None:
@@ -80,15 +83,17 @@ class LibraryFile:
             facts = dict(self._db.execute("SELECT fact, value FROM facts").fetchall())
             self.model: str = _name(facts["model"])
             self.sha256: str = _name(facts.get("sha256", ""))
-            self.excerpt = float(facts["excerpt"]) if "excerpt" in facts else None
+            self.excerpt: Excerpt | None = None
+            if "excerpt" in facts:
+                self.excerpt = Excerpt.of(Excerpt(float(facts["excerpt"]), int(facts.get("excerpts", 1))))
             found = self._db.execute("SELECT vocabulary, tag FROM outputs ORDER BY id")
             self.outputs = tuple(Output(_name(vocabulary), _name(tag)) for vocabulary, tag in found)
             self.tags = {_name(tag): int(row) for row, tag in self._db.execute("SELECT id, tag FROM tags")}
 
-    def _take(self, model: ModelFile, excerpt: float | None, force: bool) -> None:
+    def _take(self, model: ModelFile, excerpt: Excerpt | None, force: bool) -> None:
         """Refuse scores that do not compare with those it holds: of another model, or part of the files."""
         if self.excerpt != excerpt:
-            ours, its = ("whole files" if s is None else f"--excerpt {s:g}" for s in (excerpt, self.excerpt))
+            ours, its = (str(part or "whole files") for part in (excerpt, self.excerpt))
             raise LibraryError(
                 f"{self.path}: made with {its}, not {ours}. Use the same, or name another file."
             )

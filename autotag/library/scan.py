@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from autotag.batch import PathInput, tag_files
-from autotag.config import DEFAULT
+from autotag.config import DEFAULT, Excerpt
 from autotag.errors import LibraryError, LibraryNotFound
 from autotag.library.database import Library, default_path
 from autotag.library.file import other_model
@@ -62,6 +62,7 @@ def scan(
     library: PathInput | None = None,
     model: ModelChoice | None = None,
     *,
+    excerpt: Excerpt | float | None = None,
     jobs: int | None = None,
     force: bool = False,
     retry_failed: bool = False,
@@ -81,6 +82,7 @@ def scan(
         folders: of music; files may be named too.
         library: the SQLite file, which is made if need be; by default `default_path()`.
         model: by default that of the library, or `autotag.config.DEFAULT` where it is new.
+        excerpt: how much of each file to tag; by default as much as the library remembers, or all.
         jobs: processes, of which one that crashes is a Failure of the file it was at; by default one a core.
         force: tag all files again, with another model too; corrections stay.
         retry_failed: tag again those that failed and have not changed.
@@ -103,9 +105,9 @@ def scan(
         path.parent.mkdir(parents=True, exist_ok=True)
     with alone(path):
         stamps: dict[str, Stamp] = {}
-        choice, excerpt, file = model, None, None
+        choice, excerpt, file = model, Excerpt.of(excerpt), None
         with suppress(LibraryNotFound), Library(path) as known:
-            stamps, excerpt = known.stamps(), known.excerpt
+            stamps, excerpt = known.stamps(), excerpt or known.excerpt
             choice = choice or known.model
             file = find(choice)
             if not force and (known.model, known.sha256) != (file.name, file.sha256):

@@ -59,7 +59,7 @@ def compare(
     for song in songs:
         try:
             if cold:
-                score_song(song, loaded, min(request.excerpt or WARM_UP, WARM_UP))
+                score_song(song, loaded, request.excerpt or WARM_UP)
                 cold = False
             heard = score_song(song, loaded, request.excerpt)
         except Exception as error:  # whatever it is, the next song can be tagged

@@ -16,10 +16,11 @@ import numpy as np
 import soundfile
 
 from autotag.audio.held import Held
-from autotag.config import Config
+from autotag.config import Config, Excerpt
 from autotag.library.keep import Progress
 from autotag.models.registry import ModelFile
-from autotag.tagger import Scores, Tagger
+from autotag.scores import Scores
+from autotag.tagger import Tagger
 
 BASELINE = Config(mels=96, hop=1)
 """The study's: of the finest resolution that both networks have at 12 kHz."""
@@ -131,12 +132,15 @@ def load_models(
 
 
 def score_song(
-    song: Path, models: Sequence[Loaded], excerpt: float | None = None, chance: Random | None = None
+    song: Path,
+    models: Sequence[Loaded],
+    excerpt: Excerpt | float | None = None,
+    chance: Random | None = None,
 ) -> list[Scores]:
     """What each model says of a song, which is decoded once a sample rate, however many models there are.
 
     Args:
-        excerpt: tag only so many seconds from the middle.
+        excerpt: tag only so many seconds from the middle, or several excerpts.
         chance: what shuffles the order in which the models are asked.
 
     Raises:
@@ -160,7 +164,7 @@ def measure(
     songs: Sequence[Path],
     models: Sequence[Loaded],
     rounds: int,
-    excerpt: float | None = None,
+    excerpt: Excerpt | float | None = None,
     progress: Progress | None = None,
 ) -> list[Cost]:
     """Tag all songs with every model in turn, as often as there are rounds.
@@ -169,7 +173,7 @@ def measure(
     counted: they compile and fill caches.
 
     Args:
-        excerpt: tag only so many seconds from the middle of each song.
+        excerpt: tag only so many seconds from the middle of each song, or several excerpts.
 
     Raises:
         AudioError: a song cannot be tagged.

@@ -8,8 +8,8 @@ import numpy as np
 from autotag.audio.mel import Array
 from autotag.errors import ExtraMissing
 from autotag.request import LIKELY
+from autotag.scores import Scores
 from autotag.system.text import printable
-from autotag.tagger import Scores
 from autotag.views.taggram import cells, clock
 
 try:

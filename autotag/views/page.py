@@ -9,8 +9,8 @@ from typing import Any
 from autotag.audio.encode import mp3
 from autotag.audio.mel import Array
 from autotag.request import LIKELY
+from autotag.scores import Scores
 from autotag.system.text import as_json, printable
-from autotag.tagger import Scores
 from autotag.views import TAGGRAM_TAGS
 from autotag.views.taggram import cells
 

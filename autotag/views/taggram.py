@@ -15,8 +15,8 @@ from autotag.errors import VocabularyNotFound
 from autotag.models.registry import ModelFile
 from autotag.request import ALL, imply, merge
 from autotag.result import Tag
+from autotag.scores import Scores
 from autotag.system.text import as_json
-from autotag.tagger import Scores
 
 PEAKS = 100
 """Peaks a second that an envelope is made of."""

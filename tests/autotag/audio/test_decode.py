@@ -187,7 +187,7 @@ def test_a_file_shorter_than_the_excerpt_is_whole(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("excerpt", [0, -1, float("nan"), float("inf")])
 def test_an_excerpt_must_have_a_length(song: Path, excerpt: float) -> None:
-    with pytest.raises(ValueError, match="use a number of seconds above 0"):
+    with pytest.raises(ValueError, match="Use a number of seconds above 0"):
         Audio(song, 12000, excerpt)
 
 

@@ -17,8 +17,8 @@ from autotag import Tagger
 from autotag.errors import VocabularyNotFound
 from autotag.meaning import Output, meaning_of
 from autotag.models.registry import select
+from autotag.scores import Scores
 from autotag.system.text import printable
-from autotag.tagger import Scores
 from autotag.views.taggram import cells, envelope, labels, of_vocabulary, preference
 from tests.browser import Browser
 from tests.conftest import AWKWARD, ROOT, SONG, Run, music
