@@ -32,12 +32,11 @@ RESTORE_SEGMENTS = 128
 
 _CLIP = RECIPES["soft"]
 _NEXT = replace(_CLIP, rate=2e-4, epochs=2)
-_SEGMENT = replace(_CLIP, segments=True, known=0.0)
 
 BUNDLED: dict[str, Recipe] = {
     "root-x10": _CLIP,
     "root-x2": replace(_CLIP, rate=1e-3, epochs=14, start="root-x10"),
-    "vgg-12k-48-x2-db": replace(_CLIP, rate=1e-3, epochs=15, start="root-x2"),
+    "vgg-12k-48-x2-db": replace(_CLIP, rate=4e-4, epochs=10, start="root-x2"),
     "vgg-12k-48-x10-db": replace(_CLIP, rate=5e-4, epochs=8, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x5-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x4-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
@@ -47,16 +46,17 @@ BUNDLED: dict[str, Recipe] = {
     "vgg-12k-48-x1-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
     "vgg-12k-96-x2-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
     "vgg-12k-96-x1-db": replace(_NEXT, epochs=1, start="vgg-12k-96-x2-db"),
-    "root-musicnn": replace(_SEGMENT, epochs=60),
-    "musicnn-12k-96-x1-db": replace(_SEGMENT, rate=1e-3, epochs=16, start="root-musicnn"),
-    "musicnn-12k-48-x1-db": replace(_SEGMENT, rate=5e-4, epochs=4, start="musicnn-12k-96-x1-db"),
-    "musicnn-16k-96-x1-db": replace(_SEGMENT, rate=5e-4, epochs=4, start="musicnn-12k-96-x1-db"),
-    "musicnn-16k-48-x1-db": replace(_SEGMENT, rate=5e-4, epochs=4, start="musicnn-12k-48-x1-db"),
+    "root-musicnn": replace(_CLIP, segments=True, known=0.0, epochs=60),
+    "musicnn-12k-96-x1-db": replace(_CLIP, rate=1e-3, epochs=12, start="root-musicnn"),
+    "musicnn-12k-48-x1-db": replace(_CLIP, rate=5e-4, epochs=4, start="musicnn-12k-96-x1-db"),
+    "musicnn-16k-96-x1-db": replace(_CLIP, rate=5e-4, epochs=4, start="musicnn-12k-96-x1-db"),
+    "musicnn-16k-48-x1-db": replace(_CLIP, rate=5e-4, epochs=4, start="musicnn-12k-48-x1-db"),
 }
 """The recipe of each model, after that of the one whose weights it begins with.
 
 Beginning with another's weights takes a fraction of the epochs that beginning from nothing takes. MUSICNN,
-which hears 3 s, learns labels of segments.
+which hears 3 s, needs labels of segments when it begins from nothing; later those of the clip will do, which
+are their mean.
 """
 
 
