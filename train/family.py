@@ -22,7 +22,6 @@ from train.fit.run import alone, save
 
 PRETRAINING = {
     "root-x10": "vgg-12k-48-x10-db",
-    "root-x2": "vgg-12k-48-x2-db",
     "root-musicnn": "musicnn-12k-96-x1-db",
 }
 """Configurations that are trained for others to begin with, and not exported."""
@@ -35,9 +34,8 @@ _NEXT = replace(_CLIP, rate=2e-4, epochs=2)
 
 BUNDLED: dict[str, Recipe] = {
     "root-x10": _CLIP,
-    "root-x2": replace(_CLIP, rate=1e-3, epochs=14, start="root-x10"),
-    "vgg-12k-48-x2-db": replace(_CLIP, rate=4e-4, epochs=10, start="root-x2"),
-    "vgg-12k-48-x10-db": replace(_CLIP, rate=5e-4, epochs=8, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x2-db": replace(_CLIP, rate=1e-3, epochs=14, start="root-x10"),
+    "vgg-12k-48-x10-db": replace(_CLIP, rate=3e-4, epochs=6, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x5-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x4-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x3-db": replace(_NEXT, start="vgg-12k-48-x2-db"),

@@ -12,7 +12,7 @@ from torch import Tensor, arange, linspace, rand, randint, randperm
 
 from autotag.audio.mel import mel_basis
 
-GAIN = (-10.0, 6.0)
+GAIN = (-3.0, 3.0)
 """Change of level, in dB."""
 
 TILT = 6.0

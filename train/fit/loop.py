@@ -16,12 +16,13 @@ from torch import distributed, nn
 from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_logits
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
+from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader, DistributedSampler
 
 from autotag.audio.mel import Array
 from autotag.config import Config
 from train.console import progress, say
-from train.data.cache import bytes_per_clip
+from train.data.cache import bytes_per_clip, training_segments
 from train.data.dataset import Dataset
 from train.errors import RunError
 from train.fit import run as runs
@@ -36,6 +37,9 @@ from train.measure.evaluate import clip_scores
 from train.measure.metrics import evaluate_outputs
 from train.networks import build, cost
 from train.networks.network import Network
+
+SETTLING = 512
+"""Training clips, at most, whose statistics batch norms take in the end."""
 
 
 def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe, device: str) -> None:
@@ -213,6 +217,12 @@ def _finish(task: Task, training: Training) -> None:
     run, dataset, config, recipe = task.run, task.dataset, task.config, task.recipe
     best = runs.best(run)
     training.network.load_state_dict(best["model"])
+    if recipe.settle:
+        torch.manual_seed(recipe.seed)
+        segments = torch.from_numpy(training_segments(dataset, config, task.cache, SETTLING))
+        parts = segments[torch.randperm(len(segments))]
+        update_bn(parts[:, None].split(recipe.batch), training.network, task.device)
+        runs.save(run / "best.pt", best | {"model": training.network.state_dict()})
     scores = {
         split: predict(training.network, task.power, task.rows[split], config, task.device)
         for split in ("valid", "test")

@@ -29,7 +29,8 @@ class Task:
     """A run that is to be trained by this process, perhaps together with others.
 
     Attributes:
-        power: the mel cache [clips, mels, frames at x1].
+        cache: the folder of the mel cache.
+        power: what it holds [clips, mels, frames at x1].
         rows: the clips of each split.
         clips: those to train on, with what they are aimed at.
         fingerprint: of the clips and labels, and of what training aims at.
@@ -43,6 +44,7 @@ class Task:
     dataset: Dataset
     recipe: Recipe
     run: Path
+    cache: Path
     power: Array
     rows: dict[str, NDArray[np.intp]]
     clips: Clips
@@ -109,6 +111,7 @@ def prepare(
         dataset,
         recipe,
         run,
+        cache,
         power,
         rows,
         clips,

@@ -25,6 +25,7 @@ class Recipe:
         whole: every frame and band of a segment counts, see `train.networks.vgg.window`.
         hints: weight of the error in telling the teachers' embeddings, see `train.fit.hints`.
         known: in each vocabulary, the likeliest tag that the source of a clip names is aimed at with so much.
+        settle: at the end batch norms take the statistics of clips as they are, not of varied ones.
     """
 
     labels: str = "annotations"
@@ -41,6 +42,7 @@ class Recipe:
     whole: bool = False
     hints: float = 0.0
     known: float = 0.0
+    settle: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as plain values for JSON."""
@@ -67,6 +69,7 @@ RECIPES = {
         whole=True,
         hints=0.3,
         known=0.5,
+        settle=True,
     ),
 }
 """The study's own recipe, and one for probabilities."""
