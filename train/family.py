@@ -31,17 +31,18 @@ RESTORE_SEGMENTS = 128
 
 _CLIP = RECIPES["soft"]
 _NEXT = replace(_CLIP, rate=2e-4, epochs=2)
+_SAME = replace(_CLIP, rate=1e-6, epochs=1)  # the weights of the start; batch norms settle on this resolution
 
 BUNDLED: dict[str, Recipe] = {
     "root-x10": _CLIP,
-    "vgg-12k-48-x2-db": replace(_CLIP, rate=1e-3, epochs=14, start="root-x10"),
-    "vgg-12k-48-x10-db": replace(_CLIP, rate=3e-4, epochs=6, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x10-db": replace(_CLIP, start="root-x10"),
+    "vgg-12k-48-x2-db": replace(_CLIP, rate=1e-3, epochs=14, start="vgg-12k-48-x10-db"),
     "vgg-12k-48-x5-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x4-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
-    "vgg-12k-48-x3-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x3-db": replace(_SAME, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x1-db": replace(_SAME, start="vgg-12k-48-x2-db"),
     "vgg-12k-8-x1-db": replace(_NEXT, rate=1e-3, epochs=8, start="vgg-12k-48-x2-db"),
     "vgg-12k-24-x1-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
-    "vgg-12k-48-x1-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
     "vgg-12k-96-x2-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
     "vgg-12k-96-x1-db": replace(_NEXT, epochs=1, start="vgg-12k-96-x2-db"),
     "root-musicnn": replace(_CLIP, segments=True, known=0.0, epochs=60),

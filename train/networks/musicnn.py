@@ -63,7 +63,7 @@ class MUSICNN(Network):
         return layer
 
     def forward(self, mel: Tensor) -> tuple[Tensor, Tensor]:
-        mel = self.input_norm(mel)
+        mel = self.heard(mel)
         mean = mel.mean(2)
         features = [layer(mel) for layer in self.timbre]
         # Pooling, because the gradient of amax costs more than all the convolutions.

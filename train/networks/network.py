@@ -3,12 +3,20 @@
 An architecture is one file in this folder, named as `autotag.config` names it, whose `NETWORK` is its class.
 """
 
+import math
 from abc import ABC, abstractmethod
 from typing import ClassVar, Self
 
 from torch import Tensor, nn
 
 from autotag.config import Config
+
+SOFTEST = -14.0
+"""Mean mel power, in dB, up to which softer segments are amplified: six of seven training clips are louder.
+
+What 48 x2 says of files 20 dB softer, ROC AUC on validation: 0.880 without, 0.93 with it; of files as they
+are, 0.946 both.
+"""
 
 
 class Network(nn.Module, ABC):
@@ -17,7 +25,8 @@ class Network(nn.Module, ABC):
     Args:
         config: sample rate, bands and hop.
         outputs: of the last layer.
-        whole: every frame and band counts, also those that the study's pooling drops.
+        whole: every frame and band counts, also those that the study's pooling drops; and segments softer
+            than `SOFTEST` are heard as if they were as loud, where the log is in dB.
     """
 
     width: ClassVar[int]
@@ -28,6 +37,15 @@ class Network(nn.Module, ABC):
     @abstractmethod
     def __init__(self, config: Config, outputs: int, whole: bool) -> None:
         super().__init__()
+        self._lifts = whole and config.log == "db"
+
+    def heard(self, mel: Tensor) -> Tensor:
+        """The input as the first layer gets it."""
+        if self._lifts:
+            power = (mel * (math.log(10) / 10)).exp().mean((2, 3), keepdim=True)
+            mel = mel + (SOFTEST - 10 * power.log10()).clamp(min=0)
+        normal: Tensor = self.input_norm(mel)
+        return normal
 
     @property
     @abstractmethod

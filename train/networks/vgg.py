@@ -91,7 +91,7 @@ class VGG(Network):
         return self.dense
 
     def forward(self, mel: Tensor) -> tuple[Tensor, Tensor]:
-        embedding = self.blocks(self.input_norm(mel)).flatten(1)
+        embedding = self.blocks(self.heard(mel)).flatten(1)
         return self.dense(embedding), embedding
 
     def shrunk(self, inputs: Tensor) -> Self:

@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from autotag.config import GRID, Config
-from train.networks import cost, vgg
+from train.networks import build, cost, vgg
 from train.networks.musicnn import MUSICNN, pool_early, silence_dead
+from train.networks.network import SOFTEST
 from train.networks.vgg import VGG, window
 
 CONFIGS = [config for config in GRID if config.arch == "vgg"]
@@ -82,6 +83,21 @@ def test_windows_cover_everything_in_as_many_steps_as_floor_pooling(size: int) -
         assert count == size // pool
         assert (count - 1) * stride + length == size
         assert stride <= length
+
+
+@pytest.mark.parametrize("name", ["vgg-12k-24-x1-db", "musicnn-12k-48-x1-db"])
+def test_a_whole_network_hears_a_soft_segment_as_a_louder_one(name: str) -> None:
+    torch.manual_seed(0)
+    config = Config.parse(name)
+    mel = 20 * torch.randn(1, 1, config.mels, config.frames) - 30
+    whole, plain = (build(config, 3, whole).eval() for whole in (True, False))
+    with torch.no_grad():
+        level = 10 * (10 ** (mel / 10)).mean().log10()
+        at = {decibels: mel - level + decibels for decibels in (-40, -20, SOFTEST, -5)}
+        torch.testing.assert_close(whole(at[-40]), whole(at[SOFTEST]), atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(whole(at[-20]), whole(at[SOFTEST]), atol=1e-4, rtol=1e-4)
+        assert (whole(at[-5])[0] - whole(at[SOFTEST])[0]).abs().max() > 1e-3
+        assert (plain(at[-40])[0] - plain(at[-20])[0]).abs().max() > 1e-3
 
 
 def test_every_known_cost_was_compared() -> None:
