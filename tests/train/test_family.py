@@ -20,9 +20,9 @@ from train.data.cache import mel_power
 from train.errors import DataError, RunError
 from train.export.publish import Words, best_runs
 from train.family import BUNDLED
-from train.fit import loop as fit_module
 from train.fit.clips import training_clips
 from train.fit.loop import fit
+from train.fit.predict import predict
 from train.fit.recipe import RECIPES, Recipe
 from train.fit.run import best
 from train.fit.teachers import PATCHES, TEACHER_INPUT, label, labelled_segments, segment_labels
@@ -139,7 +139,7 @@ def test_labels_that_change_under_a_run_are_found(data: Path, tmp_path: Path) ->
     path = label(dataset, [teacher(tmp_path / "teacher.onnx", 0.1)], cache)
     with np.load(path) as file:
         labels, embeddings = file["labels"], file["embeddings"]
-    real = fit_module.predict
+    real = predict
 
     def interrupted(*arguments: Any) -> Any:
         if (run / "last.pt").exists():
@@ -147,7 +147,7 @@ def test_labels_that_change_under_a_run_are_found(data: Path, tmp_path: Path) ->
         return real(*arguments)
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(fit_module, "predict", interrupted)
+        patch.setattr("train.fit.loop.predict", interrupted)
         fit(config, dataset, cache, run, recipe, "cpu")
     np.savez(path, labels=0.5 * labels, embeddings=embeddings)
     with pytest.raises(RunError, match="have changed since it was begun"):

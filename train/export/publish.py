@@ -23,7 +23,7 @@ from train.errors import RunError
 from train.export.calibration import LOWEST, Calibration, calibrate
 from train.export.quantise import quantise
 from train.export.to_onnx import parity, to_onnx, write_metadata
-from train.fit.loop import network_scores
+from train.fit.predict import network_scores
 from train.fit.run import RunResult, all_results, best, result, write
 from train.locks import in_turn
 from train.measure.evaluate import evaluate_split, segment_scores

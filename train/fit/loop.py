@@ -4,25 +4,21 @@ import json
 import math
 import time
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import distributed, nn
-from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
-from torch.optim.swa_utils import update_bn
 from torch.utils.data import DataLoader, DistributedSampler
 
-from autotag.audio.mel import Array
 from autotag.config import Config
 from train.console import progress, say
-from train.data.cache import bytes_per_clip, training_segments
+from train.data.cache import bytes_per_clip
 from train.data.dataset import Dataset
 from train.errors import RunError
 from train.fit import run as runs
@@ -30,16 +26,14 @@ from train.fit.augment import Batch, augment
 from train.fit.device import describe, join, peak, precision, readers
 from train.fit.hints import Pupil, hint_loss
 from train.fit.inputs import cut, network_input
+from train.fit.predict import loss_of, predict
 from train.fit.prepare import Task, prepare
 from train.fit.recipe import Recipe
 from train.fit.run import RunResult
-from train.measure.evaluate import clip_scores
+from train.fit.settle import settled
 from train.measure.metrics import evaluate_outputs
 from train.networks import build, cost
 from train.networks.network import Network
-
-SETTLING = 512
-"""Training clips, at most, whose statistics batch norms take in the end."""
 
 
 def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe, device: str) -> None:
@@ -192,7 +186,7 @@ def _checkpoint(task: Task, training: Training, epoch: int, loss: float, seconds
     line = {
         "epoch": epoch + 1,
         "loss": loss,
-        "valid_loss": float(binary_cross_entropy(torch.from_numpy(scores), torch.from_numpy(target))),
+        "valid_loss": loss_of(scores, target),
         "seconds": round(seconds, 2),
         **evaluate_outputs(dataset.outputs, truth, target, scores),
     }
@@ -217,12 +211,12 @@ def _finish(task: Task, training: Training) -> None:
     run, dataset, config, recipe = task.run, task.dataset, task.config, task.recipe
     best = runs.best(run)
     training.network.load_state_dict(best["model"])
-    if recipe.settle:
-        torch.manual_seed(recipe.seed)
-        segments = torch.from_numpy(training_segments(dataset, config, task.cache, SETTLING))
-        parts = segments[torch.randperm(len(segments))]
-        update_bn(parts[:, None].split(recipe.batch), training.network, task.device)
+    loss = _lowest(training)
+    if recipe.settle and (after := settled(task, training.network)) < loss:
+        loss = after
         runs.save(run / "best.pt", best | {"model": training.network.state_dict()})
+    else:
+        training.network.load_state_dict(best["model"])
     scores = {
         split: predict(training.network, task.power, task.rows[split], config, task.device)
         for split in ("valid", "test")
@@ -247,7 +241,7 @@ def _finish(task: Task, training: Training) -> None:
         undefined=task.undefined,
         recipe=recipe,
         epoch=best["epoch"],
-        valid_loss=_lowest(training),
+        valid_loss=loss,
         metrics={
             split: evaluate_outputs(dataset.outputs, dataset.truth[rows], dataset.target[rows], scores[split])
             for split, rows in task.rows.items()
@@ -266,25 +260,6 @@ def _finish(task: Task, training: Training) -> None:
     (run / "last.pt").unlink()
     outcome = replace(outcome, peak_gmac_per_second=round(task.ranks * peak(task.device)))
     runs.write(run / "result.json", json.dumps(outcome.to_dict(), indent=1))  # complete without the peak too
-
-
-def predict(
-    network: nn.Module, power: Array, rows: NDArray[np.intp], config: Config, device: torch.device
-) -> Array:
-    """Mean scores over the segments of clips `rows` of the mel cache: [rows, outputs]."""
-    return clip_scores(network_scores(network.eval(), device), config, power, rows)
-
-
-def network_scores(network: nn.Module, device: torch.device) -> Callable[[Array], Array]:
-    """A network in evaluation as a function: log-mel segments [n, mels, frames] to scores [n, outputs]."""
-
-    def score(cut: Array) -> Array:
-        mel = torch.from_numpy(cut)[:, None].to(device, memory_format=torch.channels_last)
-        with torch.no_grad():
-            scores: Array = network(mel)[0].sigmoid().cpu().numpy()
-        return scores
-
-    return score
 
 
 def _lowest(training: Training) -> float:

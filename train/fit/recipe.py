@@ -25,7 +25,8 @@ class Recipe:
         whole: every frame and band of a segment counts, see `train.networks.vgg.window`.
         hints: weight of the error in telling the teachers' embeddings, see `train.fit.hints`.
         known: in each vocabulary, the likeliest tag that the source of a clip names is aimed at with so much.
-        settle: at the end batch norms take the statistics of clips as they are, not of varied ones.
+        settle: at the end batch norms take the statistics of clips as they are, not of varied ones, if that
+            lowers the validation loss.
     """
 
     labels: str = "annotations"
