@@ -232,7 +232,7 @@ def restore(
     audio: Audio = None,
     cache: Cache = Path("cache"),
 ) -> None:
-    """Put the weights of a published model into a run's folder, for other runs to begin with."""
+    """Make a run of a published model, for other runs to begin with, or to be exported again."""
     from autotag.models.registry import find
     from train.family import restore_run
 

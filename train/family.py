@@ -16,9 +16,9 @@ from train.data.cache import training_segments
 from train.errors import RunError
 from train.export.publish import Words, export, is_published
 from train.export.restore import restore
-from train.fit.loop import fit
+from train.fit.loop import adopt, fit
 from train.fit.recipe import RECIPES, Recipe
-from train.fit.run import alone, save
+from train.fit.run import alone
 
 PRETRAINING = {
     "root-x10": "vgg-12k-48-x10-db",
@@ -103,19 +103,19 @@ def distill(
 
 
 def restore_run(model: ModelFile, run: Path, root: Path, audio: str | None, cache: Path) -> None:
-    """Put the weights of a published model into the folder of a run, for others to begin with.
+    """Make a complete run of a published model, for others to begin with or to be exported again.
 
     Args:
         root, audio: of the data set; see `train.data.read`.
     """
     config, metadata = model.metadata.config, model.metadata
     recipe = Recipe.from_dict(metadata.training["recipe"])
-    seen = torch.from_numpy(
-        training_segments(read(root, recipe.labels, audio), config, cache, RESTORE_SEGMENTS)
-    )
+    dataset = read(root, recipe.labels, audio)
+    seen = torch.from_numpy(training_segments(dataset, config, cache, RESTORE_SEGMENTS))
     with alone(run):
-        state = restore(model.path, config, seen[:, None], recipe.whole).state_dict()
-        save(run / "best.pt", {"model": state, "epoch": 0, "commit": metadata.commit})
+        weights = restore(model.path, config, seen[:, None], recipe.whole).state_dict()
+        found = {"model": weights, "commit": metadata.commit}
+        adopt(config, dataset, cache, run, recipe, found, metadata.training["seconds"])
     say(f"{run}: the weights of {model.path}")
 
 

@@ -60,6 +60,32 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
         distributed.barrier()  # one that ends while the first still validates sometimes aborts, and ends all
 
 
+def adopt(
+    config: Config,
+    dataset: Dataset,
+    cache: Path,
+    run: Path,
+    recipe: Recipe,
+    found: dict[str, Any],
+    seconds: float,
+) -> None:
+    """Make a complete run in the folder `run` of weights that were trained elsewhere.
+
+    Args:
+        recipe: by which they were trained.
+        found: the weights and the commit that the code stood at, as of `train.fit.run.best`.
+        seconds: that training took.
+    """
+    task = prepare(config, dataset, cache, run, recipe, join("cpu"))
+    if task is None:
+        return
+    task = replace(task, start=None, commit=found["commit"])
+    training = _begin(task)
+    training.network.load_state_dict(found["model"])
+    _checkpoint(task, training, epoch=-1, loss=0.0, seconds=seconds)
+    _finish(task, training)
+
+
 @dataclass
 class Training:
     """What changes while a task is done.
