@@ -87,7 +87,8 @@ def export(run: Path, dataset: Dataset, cache: Path, models: Path, words: Words)
     if dataset.begins is not None:
         fixed = dataset.begins < LOWEST
         uncalibrated = tuple(Output(*o) for o, left in zip(dataset.outputs, fixed, strict=True) if left)
-        calibration_of(network, config, dataset, cache).fold(network)
+        if not best(run).get("calibrated"):
+            calibration_of(network, config, dataset, cache).fold(network)
     fp32 = _to_fp32(run, outcome, network, uncalibrated, dataset, cache)
     metadata = words.describe(Model(fp32).metadata)
     int8 = run / f"{config.name}.int8.onnx"

@@ -73,7 +73,8 @@ def adopt(
 
     Args:
         recipe: by which they were trained.
-        found: the weights and the commit that the code stood at, as of `train.fit.run.best`.
+        found: the weights, the commit that the code stood at, and whether the scores are calibrated, as of
+            `train.fit.run.best`.
         seconds: that training took.
     """
     task = prepare(config, dataset, cache, run, recipe, join("cpu"))
@@ -83,6 +84,7 @@ def adopt(
     training = _begin(task)
     training.network.load_state_dict(found["model"])
     _checkpoint(task, training, epoch=-1, loss=0.0, seconds=seconds)
+    runs.save(run / "best.pt", runs.best(run) | {"calibrated": found["calibrated"]})
     _finish(task, training)
 
 

@@ -162,7 +162,7 @@ def result(run: Path) -> RunResult | None:
 
 
 def best(run: Path) -> dict[str, Any]:
-    """The weights of the best epoch so far, on the CPU: `model`, `epoch` and `commit`.
+    """The weights of the best epoch so far, on the CPU: `model`, `epoch`, `commit`, perhaps `calibrated`.
 
     Raises:
         RunError: there is none.
