@@ -5,11 +5,18 @@ import io
 import os
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from autotag.request import LIKELY
 from autotag.result import FIELDS, Failure, Outcome, path_bytes, to_row
 from autotag.system.text import as_json, printable
+
+
+class Plain(Protocol):
+    """What there is to say of a file."""
+
+    def to_dict(self) -> dict[str, Any]: ...
+
 
 Results = Iterable[Outcome]
 
@@ -32,14 +39,16 @@ def write_jsonl(results: Results, stream: TextIO) -> None:
         stream.flush()
 
 
-def write_json(results: Results, stream: TextIO) -> None:
-    """One JSON array, an object a file."""
+def write_json(results: Iterable[Plain], stream: TextIO) -> None:
+    """One JSON array, an object a file; it is whole if the run is interrupted too."""
     separator = "["
-    for result in results:
-        stream.write(f"{separator}\n{as_json(result.to_dict(), indent=2)}")
-        stream.flush()
-        separator = ","
-    stream.write("[]\n" if separator == "[" else "\n]\n")
+    try:
+        for result in results:
+            stream.write(f"{separator}\n{as_json(result.to_dict(), indent=2)}")
+            stream.flush()
+            separator = ","
+    finally:
+        stream.write("[]\n" if separator == "[" else "\n]\n")
 
 
 def write_csv(results: Results, stream: TextIO) -> None:
