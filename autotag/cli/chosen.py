@@ -156,10 +156,12 @@ class Files:
     Attributes:
         named: files and folders as they were given.
         rules: the arguments of `audio_files`.
+        stdin: whether it is about the audio on standard input instead.
     """
 
     named: tuple[Path, ...]
     rules: dict[str, Any]
+    stdin: bool = False
 
     def found(self) -> list[Path]:
         """The audio files; patterns that matched nothing are said."""
@@ -180,6 +182,11 @@ def chosen_files(
     hidden: Hidden = False,
 ) -> Files:
     """The files that a command's arguments name."""
+    if Path("-") in (paths or ()):
+        raise typer.BadParameter(
+            "Only 'autotag tag' takes audio from standard input. Name - alone there, and files here.",
+            param_hint="FILE|DIR...",
+        )
     if not paths and not files_from:
         raise typer.BadParameter(
             "Name files or folders, or a list of them with --files-from.", param_hint="FILE|DIR..."
