@@ -163,14 +163,10 @@ def find(
     """Find the tracks of a library that have all of these tags: autotag find piano quiet -vocals."""
     from autotag.library.database import Library, default_path
     from autotag.library.query import FAINT, count, query, rows_of
-    from autotag.library.tags import Vocabulary
-    from autotag.library.terms import joined
 
     only_one(m3u, json, paths, nul)
     with Library(library or default_path()) as opened:
-        words, tags = joined([re.sub(f"^{MINUS}", "-", term) for term in terms], Vocabulary(opened).knows)
-        for tag in tags:
-            say(f"'{tag}' is read as one tag.")
+        words = spoken(opened, terms)
         unwanted = [word[1:] for word in words if word.startswith("-")]
         wanted = [word for word in words if not word.startswith("-")]
         asked = query(opened, wanted, unwanted, minimum)
@@ -186,6 +182,22 @@ def find(
     if total > len(found):
         say(f"{len(found)} of {total} tracks are listed. Use --limit 0 to list all.")
     show(found, "score", m3u, relative, json, paths, nul)
+
+
+def spoken(library: "Library", terms: list[str]) -> list[str]:
+    """The words of a command of `Terms`, those that together are a tag of the library as one."""
+    from autotag.library.tags import Vocabulary
+    from autotag.library.terms import joined
+
+    words, tags = joined(list(map(with_dash, terms)), Vocabulary(library).knows)
+    for tag in tags:
+        say(f"'{tag}' is read as one tag.")
+    return words
+
+
+def with_dash(text: str) -> str:
+    """A word as it was typed, which `Terms` has kept from being an option."""
+    return re.sub(f"^{MINUS}", "-", text)
 
 
 def similar(
@@ -249,6 +261,8 @@ def stats(
     typer.echo(f"{found['tracks']} tracks, {found['hours']:.1f} h, tagged by {found['model']}")
     if found["outdated"]:
         typer.echo(f"tagged by an earlier model: {found['outdated']}; 'autotag scan' tags them again")
+    if by_hand := found["corrected"]["tags"]:
+        typer.echo(f"set by hand: {by_hand} tag(s) of {found['corrected']['tracks']} track(s)")
     typer.echo(f"cannot be tagged: {failures or 'none'}\n")
     width = max((len(tag["tag"]) for tag in found["tags"]), default=3)
     typer.echo(f"{'tag':{width}}  tracks  share  mean")

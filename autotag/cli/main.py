@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from autotag import __version__
+from autotag.cli.correct import correct
 from autotag.cli.library import Terms, find, scan, similar, stats
 from autotag.cli.models import models
 from autotag.cli.run import Run, say
@@ -32,7 +33,7 @@ class TagByDefault(TyperGroup):
         if args and args[0] not in {*self.commands, *ctx.help_option_names, "--version", "-V"}:
             self._refuse_mistyped(args[0])
             args = ["tag", *args]
-        if args and args[0] != "find":  # where a dash means without
+        if args and args[0] not in ("find", "correct"):  # where a dash means without
             self._refuse_dashes(args)
         return super().parse_args(ctx, args)
 
@@ -83,6 +84,7 @@ app.command()(scan)
 app.command(cls=Terms)(find)
 app.command()(similar)
 app.command()(stats)
+app.command(cls=Terms)(correct)
 app.command()(taggram)
 app.command()(sonify)
 app.command()(embed)

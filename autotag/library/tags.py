@@ -30,22 +30,23 @@ class Vocabulary:
         return text.casefold() in self._names
 
     def ids(self, text: str) -> tuple[int, ...]:
-        """The tag that a text means; where the library has only tags that imply it, those.
-
-        Raises:
-            TagNotFound: naming the nearest tags, or the vocabulary that has it.
-        """
-        name = self._name(text)
+        """The tag that a text means, as of `name`; where the library has only tags that imply it, those."""
+        name = self.name(text)
         if name in self._library.tags:
             return (self._library.tags[name],)
         return tuple(self._library.tags[other] for other in self._more_special[name])
 
     def ids_with_special(self, text: str) -> tuple[int, ...]:
         """The tag that a text means, and those that imply it."""
-        special = self._more_special.get(self._name(text), ())
+        special = self._more_special.get(self.name(text), ())
         return tuple(dict.fromkeys((*self.ids(text), *(self._library.tags[name] for name in special))))
 
-    def _name(self, text: str) -> str:
+    def name(self, text: str) -> str:
+        """The name of the tag that a text means.
+
+        Raises:
+            TagNotFound: naming the nearest tags, or the vocabulary that has it.
+        """
         name = self._names.get(text.casefold())
         if name is not None and (name in self._library.tags or name in self._more_special):
             return name

@@ -32,7 +32,7 @@ def test_no_arguments_is_help(autotag: Run) -> None:
 
 
 COMMANDS = (
-    *("tag", "write", "models", "bench", "choose", "scan", "find", "similar", "stats"),
+    *("tag", "write", "models", "bench", "choose", "scan", "find", "similar", "stats", "correct"),
     *("embed", "taggram", "sonify", "report"),
 )
 
