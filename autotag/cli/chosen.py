@@ -28,6 +28,7 @@ from autotag.cli.options import (
     Shard,
     Threshold,
     Top,
+    Verbose,
     Vocabulary,
 )
 from autotag.cli.run import Run, say
@@ -205,3 +206,12 @@ def _listed(file: Any) -> list[Path]:
 def chosen_run(quiet: Quiet = False) -> Run:
     """What a command says while it works."""
     return Run(quiet)
+
+
+def chosen_run_of_files(quiet: Quiet = False, verbose: Verbose = False) -> Run:
+    """What a command says while it tags files."""
+    if quiet and verbose:
+        raise typer.BadParameter(
+            "--quiet and --verbose are opposites. Give one of them.", param_hint="--verbose"
+        )
+    return Run(quiet, verbose)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from autotag.cli.chosen import Files, chosen_files, chosen_model, chosen_run, given, with_options
+from autotag.cli.chosen import Files, chosen_files, chosen_model, chosen_run_of_files, given, with_options
 from autotag.cli.found import Nul, Paths, Playlist, Relative, only_one, show
 from autotag.cli.options import (
     FILES,
@@ -61,7 +61,7 @@ def _is_value(args: list[str], at: int) -> bool:
     return at > 0 and args[at - 1] in ("--m3u", "--library", "--min", "--threshold", "--limit", "--sort")
 
 
-@with_options(files=chosen_files, model=chosen_model, run=chosen_run)
+@with_options(files=chosen_files, model=chosen_model, run=chosen_run_of_files)
 def scan(
     context: typer.Context,
     files: Files,
@@ -95,9 +95,10 @@ def scan(
     jobs: Jobs = None,
 ) -> None:
     """Update a library from folders: add new files, retag changed ones, follow moved ones, remove deleted ones."""  # noqa: E501
+    from autotag.library.database import default_path
     from autotag.library.scan import scan as update
 
-    with run.tracking() as progress:
+    with run.tracking(kept_in=library or default_path()) as progress:
         found = update(
             files.named,
             library,

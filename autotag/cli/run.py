@@ -3,8 +3,8 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, ClassVar, TypeVar
@@ -27,6 +27,7 @@ class Run:
 
     Args:
         quiet: whether progress and the last line are left out; warnings and errors never are.
+        verbose: whether each file is said with how long it took, and all that is wrong with it.
 
     Attributes:
         counts: outcomes `"ok"` and `"failed"`, and what else a command counts.
@@ -35,8 +36,9 @@ class Run:
 
     kept: ClassVar[str] = ""
 
-    def __init__(self, quiet: bool = False) -> None:
+    def __init__(self, quiet: bool = False, verbose: bool = False) -> None:
         self.quiet = quiet
+        self.verbose = verbose
         self.counts: Counter[str] = Counter()
 
     def warn(self, path: str | Path | None, *warnings: str) -> None:
@@ -49,8 +51,17 @@ class Run:
         say(f"error: {message}")
 
     @contextmanager
+    def keeping(self, kept: Callable[[], str]) -> Iterator[None]:
+        """Have the program's last line say what is kept, if it is interrupted."""
+        try:
+            yield
+        except (KeyboardInterrupt, SystemExit, OSError):
+            Run.kept = kept()
+            raise
+
+    @contextmanager
     def tracking(
-        self, what: str = "files", shown: bool = False, kept_in: Path | None = None
+        self, what: str = "files", shown: bool = False, kept_in: Path | None = None, said: bool = True
     ) -> Iterator[Progress]:
         """Call it with the number done, the total, and an outcome: it says warnings, errors and progress.
 
@@ -58,7 +69,8 @@ class Run:
             what: the items are.
             shown: whether results go to stdout, which shows well enough how far it is, but where stdout goes
                 into a file and stderr to a terminal.
-            kept_in: what holds the results, and with them warnings and errors, which then are not said.
+            kept_in: what holds the results, however the run ends.
+            said: whether warnings and errors are, which some files of results hold.
         """
         silent = self.quiet or (shown and (sys.stdout.isatty() or not sys.stderr.isatty()))
         show = None if silent else (_Bar if sys.stderr.isatty() else _Lines)(what)
@@ -69,16 +81,17 @@ class Run:
             nonlocal reached
             reached = done, total
             if outcome is not None:
-                self._count(outcome, said=kept_in is None)
+                self._count(outcome, said or self.verbose)
             if show and total > 1:
                 show.update(done, total, self.counts["failed"], getattr(outcome, "duration", 0.0))
 
+        def kept() -> str:
+            done, total = reached
+            return f"{done} of {total} {what} are kept in {kept_in}. Run again to go on." if done else ""
+
         try:
-            yield tell
-        except (KeyboardInterrupt, SystemExit, OSError):
-            if kept_in and reached[0]:
-                Run.kept = f"{reached[0]} of {reached[1]} {what} are kept in {kept_in}. Run again to go on."
-            raise
+            with self.keeping(kept) if kept_in else nullcontext():
+                yield tell
         finally:
             if show:
                 show.close()
@@ -89,6 +102,8 @@ class Run:
         if said and isinstance(outcome, Failure):
             say(f"error: {outcome.message}")
         elif said and isinstance(outcome, Result):
+            if self.verbose:
+                say(f"{outcome.path}: {outcome.duration:.1f} s in {sum(outcome.ms.values()):.0f} ms")
             self.warn(outcome.path, *outcome.warnings)
 
     def outcomes(self, outcomes: Iterable[Outcome], total: int, shown: bool = False) -> Iterator[Outcome]:

@@ -18,7 +18,7 @@ from autotag.cli.chosen import (
     chosen_files,
     chosen_model,
     chosen_request,
-    chosen_run,
+    chosen_run_of_files,
     given,
     refuse,
     with_options,
@@ -72,7 +72,7 @@ def files_or_stdin(
     return Files((), {}, stdin=True)
 
 
-@with_options(files=files_or_stdin, model=chosen_model, request=chosen_request, run=chosen_run)
+@with_options(files=files_or_stdin, model=chosen_model, request=chosen_request, run=chosen_run_of_files)
 def tag(
     context: typer.Context,
     files: Files,
@@ -128,7 +128,7 @@ def tag(
         _compare(found, models, request, format, run)
         run.end()
     elif out:
-        with run.tracking(kept_in=out) as progress:
+        with run.tracking(kept_in=out, said=False) as progress:
             tally = tag_into(
                 found,
                 out,

@@ -203,11 +203,17 @@ def write(
                     _show(written)
             yield written
 
-    if report:
-        with nullcontext(sys.stdout) if not shown else report.open("w", encoding="utf-8") as stream:
-            write_json(done(), stream)
-    else:
-        deque(done(), maxlen=0)
+    def kept() -> str:
+        done = run.counts["written"] + run.counts["unchanged"]
+        back = "" if undo else ", or with --undo to take that back"
+        return "" if dry_run else f"{done} of {total} files are done. Run again to go on{back}."
+
+    with run.keeping(kept):
+        if report:
+            with nullcontext(sys.stdout) if not shown else report.open("w", encoding="utf-8") as stream:
+                write_json(done(), stream)
+        else:
+            deque(done(), maxlen=0)
     counts = ", ".join(f"{run.counts[what]} {what}" for what in ("written", "unchanged", "failed"))
     run.end(counts + (" (nothing: --dry-run)" if dry_run else ""))
 
