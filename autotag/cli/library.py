@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperCommand
 
 from autotag.cli.chosen import Files, chosen_files, chosen_model, chosen_run_of_files, given, with_options
-from autotag.cli.found import Nul, Paths, Playlist, Relative, only_one, show
+from autotag.cli.found import Listing, chosen_listing
 from autotag.cli.options import (
     FILES,
     OUTPUT,
@@ -36,6 +36,18 @@ LibraryFile = Annotated[
         help="Use this library.",
         show_default="library.sqlite in the user's data folder",
         rich_help_panel=FILES,
+    ),
+]
+Minimum = Annotated[
+    float,
+    typer.Option(
+        "--min",
+        "--threshold",
+        metavar="S",
+        min=0,
+        max=1,
+        help="Count a tag from the score S on.",
+        rich_help_panel=TAGS,
     ),
 ]
 Limit = Annotated[
@@ -126,6 +138,7 @@ def scan(
     run.end(f"{found.library}: {counts}")
 
 
+@with_options(listing=chosen_listing)
 def find(
     terms: Annotated[
         list[str],
@@ -135,18 +148,8 @@ def find(
             "path:live, 'duration>3:00'.",
         ),
     ],
-    minimum: Annotated[
-        float,
-        typer.Option(
-            "--min",
-            "--threshold",
-            metavar="S",
-            min=0,
-            max=1,
-            help="Count a tag from the score S on.",
-            rich_help_panel=TAGS,
-        ),
-    ] = LIKELY,
+    listing: Listing,
+    minimum: Minimum = LIKELY,
     limit: Limit = 50,
     sort: Annotated[
         str,
@@ -154,18 +157,12 @@ def find(
             metavar="ORDER", help="List by score, path, duration, newest or random.", rich_help_panel=OUTPUT
         ),
     ] = "score",
-    m3u: Playlist = None,
-    relative: Relative = False,
-    paths: Paths = False,
-    nul: Nul = False,
-    json: Json = False,
     library: LibraryFile = None,
 ) -> None:
     """Find the tracks of a library that have all of these tags: autotag find piano quiet -vocals."""
     from autotag.library.database import Library, default_path
     from autotag.library.query import FAINT, count, query, rows_of
 
-    only_one(m3u, json, paths, nul)
     with Library(library or default_path()) as opened:
         words = spoken(opened, terms)
         unwanted = [word[1:] for word in words if word.startswith("-")]
@@ -182,7 +179,7 @@ def find(
         say(f"{fainter} more {_tracks(fainter)} the tags with scores from {FAINT} to {minimum:g}: see --min.")
     if total > len(found):
         say(f"{len(found)} of {total} tracks are listed. Use --limit 0 to list all.")
-    show(found, "score", m3u, relative, json, paths, nul)
+    listing.show(found, "score")
 
 
 def spoken(library: "Library", terms: list[str]) -> list[str]:
@@ -201,45 +198,30 @@ def with_dash(text: str) -> str:
     return re.sub(f"^{MINUS}", "-", text)
 
 
+@with_options(listing=chosen_listing)
 def similar(
     song: Annotated[
         Path, typer.Argument(parser=local_path, metavar="FILE", help="A song, in the library or not.")
     ],
+    listing: Listing,
     limit: Limit = 20,
     copies: Annotated[
         bool, typer.Option("--copies", help="List every copy of a recording.", rich_help_panel=OUTPUT)
     ] = False,
-    m3u: Playlist = None,
-    relative: Relative = False,
-    paths: Paths = False,
-    nul: Nul = False,
-    json: Json = False,
     library: LibraryFile = None,
 ) -> None:
     """List the tracks of a library that sound most like a song."""
     from autotag.library.alike import similar as search
     from autotag.library.database import Library, default_path
 
-    only_one(m3u, json, paths, nul)
     with Library(library or default_path()) as opened:
         found = search(opened, song, limit=limit, copies=copies)
-    show(found, "similarity", m3u, relative, json, paths, nul)
+    listing.show(found, "similarity")
 
 
 def stats(
     library: LibraryFile = None,
-    minimum: Annotated[
-        float,
-        typer.Option(
-            "--min",
-            "--threshold",
-            metavar="S",
-            min=0,
-            max=1,
-            help="Count a tag from the score S on.",
-            rich_help_panel=TAGS,
-        ),
-    ] = LIKELY,
+    minimum: Minimum = LIKELY,
     duplicates: Annotated[
         bool,
         typer.Option("--duplicates", help="List tracks that are the same recording.", rich_help_panel=OUTPUT),
