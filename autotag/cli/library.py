@@ -1,7 +1,9 @@
 """The commands about a library: parse, call and print."""
 
 import re
+import textwrap
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -241,7 +243,9 @@ def stats(
         typer.echo(as_json(found, indent=2))
         return
     failures = ", ".join(f"{number} {kind}" for kind, number in found["failures"].items())
-    typer.echo(f"{found['tracks']} tracks, {found['hours']:.1f} h, tagged by {found['model']}")
+    hours = found["hours"]
+    length = f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"
+    typer.echo(f"{found['tracks']} tracks, {length}, tagged by {found['model']}")
     if found["outdated"]:
         typer.echo(f"tagged by an earlier model: {found['outdated']}; 'autotag scan' tags them again")
     if by_hand := found["corrected"]["tags"]:
@@ -249,9 +253,12 @@ def stats(
     typer.echo(f"cannot be tagged: {failures or 'none'}\n")
     width = max((len(tag["tag"]) for tag in found["tags"]), default=3)
     typer.echo(f"{'tag':{width}}  tracks  share  mean")
-    for row in found["tags"]:
+    for row in [row for row in found["tags"] if row["tracks"]]:
         share = row["tracks"] / max(1, found["tracks"])
         typer.echo(f"{row['tag']:{width}}  {row['tracks']:6}  {share:5.0%}  {row['mean']:.3f}")
+    if none := ", ".join(sorted((row["tag"] for row in found["tags"] if not row["tracks"]), key=str.lower)):
+        text = f"in no track, from a score of {minimum:g} on: {none}"
+        typer.echo("\n" + textwrap.fill(text, get_terminal_size().columns - 1))
 
 
 def _show_duplicates(library: "Library", json: bool) -> None:
@@ -263,7 +270,8 @@ def _show_duplicates(library: "Library", json: bool) -> None:
         return
     for group in groups:
         typer.echo("\n".join(map(printable, group)) + "\n")
-    say(f"{len(groups)} recordings have copies, {sum(map(len, groups))} files in all.")
+    have = "recording has" if len(groups) == 1 else "recordings have"
+    say(f"{len(groups)} {have} copies, {sum(map(len, groups))} files in all.")
 
 
 def _tracks(number: int) -> str:

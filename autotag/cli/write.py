@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from autotag.outputs.containers import Values
     from autotag.outputs.filetags import Written
 
+STDOUT = Path("-")
+
 FIELDS = "Fields"
 """A panel of `--help`."""
 
@@ -117,7 +119,7 @@ def chosen_fields(
 
 
 def _report(text: str) -> Path:
-    return Path(text) if text == "-" else output(".json")(text)
+    return STDOUT if text == str(STDOUT) else output(".json")(text)
 
 
 @with_options(
@@ -173,7 +175,7 @@ def write(
         typer.Option(
             parser=_report,
             metavar="FILE|-",
-            help="Write the old and new values of each file to FILE (.json), or as JSON to stdout.",
+            help="Write old and new values to FILE (.json), or as JSON to stdout, instead of showing them.",
             rich_help_panel=OUTPUT,
         ),
     ] = None,
@@ -184,10 +186,10 @@ def write(
     _check(context, files, from_, undo)
     total, outcomes = _tags(files, model, replace(request, top=0), jobs, from_, undo)
     wanted = replace(wanted, top=request.top, minimum=request.lowest)
-    shown = str(report) != "-"
+    nothing = "nothing to take back" if undo else "no tag to write"
 
     def done() -> "Iterator[Written | Failure]":
-        for item in run.outcomes(outcomes, total, shown=True):
+        for item in run.outcomes(outcomes, total, shown=report in (None, STDOUT)):
             if isinstance(item, Failure):
                 yield item
                 continue
@@ -199,8 +201,8 @@ def write(
             else:
                 run.warn(path, *written.warnings)
                 run.counts["written" if written.changes else "unchanged"] += 1
-                if shown:
-                    _show(written)
+                if not report:
+                    _show(written, "as it should be" if any(fields.values()) else nothing)
             yield written
 
     def kept() -> str:
@@ -210,7 +212,8 @@ def write(
 
     with run.keeping(kept):
         if report:
-            with nullcontext(sys.stdout) if not shown else report.open("w", encoding="utf-8") as stream:
+            to_stdout = report == STDOUT
+            with nullcontext(sys.stdout) if to_stdout else report.open("w", encoding="utf-8") as stream:
                 write_json(done(), stream)
         else:
             deque(done(), maxlen=0)
@@ -280,10 +283,10 @@ def _earlier(path: Path, request: TagRequest, files: Files | None) -> Iterator[O
             yield outcome
 
 
-def _show(written: "Written") -> None:
-    """The file, and a line a field: old -> new."""
-    unchanged = "" if written.changes or written.kept else "  as it should be"
-    typer.echo(printable(written.path) + (f"  {written.skipped}" if written.skipped else unchanged))
+def _show(written: "Written", unchanged: str) -> None:
+    """The file, and a line a field: old -> new; or why there is none."""
+    remark = written.skipped or ("" if written.changes or written.kept else unchanged)
+    typer.echo(f"{printable(written.path)}  {remark}".rstrip())
     for change in written.changes:
         typer.echo(f" {change.field:8} {_joined(change.old)} -> {_joined(change.new)}")
     for change in written.kept:

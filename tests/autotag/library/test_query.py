@@ -292,7 +292,11 @@ def test_stats(autotag: Run, library: Path) -> None:
     female = next(row for row in found["tags"] if row["tag"] == "female vocal")
     assert female["tracks"] == 1
     out = autotag("stats", "--library", library).stdout
-    assert out.startswith("7 tracks, 0.8 h, tagged by ")
+    assert out.startswith("7 tracks, 46.7 min, tagged by ")
+    shown, _, none = out.partition("in no track, from a score of 0.5 on:")
+    assert "\nfemale vocal " in shown
+    assert "\nflute " not in shown
+    assert " flute," in none.replace("\n", " ")
     assert "cannot be tagged: 1 NotAudio\n" in out
 
 
