@@ -6,7 +6,8 @@ One table for all vocabularies. `Selection`, the library, the file tags and the 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-Kind = Literal["genre", "instrument", "voice", "mood", "tempo", "era", "other"]
+Kind = Literal["genre", "mood", "instrument", "voice", "tempo", "era", "other"]
+"""What a tag is about, in the order in which people are shown it."""
 
 
 class Output(NamedTuple):

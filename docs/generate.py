@@ -237,7 +237,7 @@ def _run_block(block: str, folder: Path) -> str:
     for line in block.splitlines():
         if line.startswith("$ "):
             program, *words = shlex.split(line[2:])
-            command = [sys.executable, "-m", program, *words]
+            command = [sys.executable, *([] if program == "python" else ["-m", program]), *words]
             environment = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": str(WIDTH)}
             environment |= {"XDG_DATA_HOME": str(folder), "PYTHONUTF8": "1"}
             done = subprocess.run(

@@ -29,6 +29,7 @@ from autotag.cli.options import (
     Shard,
     Threshold,
     Top,
+    Verbose,
     Vocabulary,
 )
 from autotag.cli.run import Run, say
@@ -173,10 +174,12 @@ class Files:
     Attributes:
         named: files and folders as they were given.
         rules: the arguments of `audio_files`.
+        stdin: whether it is about the audio on standard input instead.
     """
 
     named: tuple[Path, ...]
     rules: dict[str, Any]
+    stdin: bool = False
 
     def found(self) -> list[Path]:
         """The audio files; patterns that matched nothing are said."""
@@ -197,6 +200,11 @@ def chosen_files(
     hidden: Hidden = False,
 ) -> Files:
     """The files that a command's arguments name."""
+    if Path("-") in (paths or ()):
+        raise typer.BadParameter(
+            "Only 'autotag tag' takes audio from standard input. Name - alone there, and files here.",
+            param_hint="FILE|DIR...",
+        )
     if not paths and not files_from:
         raise typer.BadParameter(
             "Name files or folders, or a list of them with --files-from.", param_hint="FILE|DIR..."
@@ -215,3 +223,12 @@ def _listed(file: Any) -> list[Path]:
 def chosen_run(quiet: Quiet = False) -> Run:
     """What a command says while it works."""
     return Run(quiet)
+
+
+def chosen_run_of_files(quiet: Quiet = False, verbose: Verbose = False) -> Run:
+    """What a command says while it tags files."""
+    if quiet and verbose:
+        raise typer.BadParameter(
+            "--quiet and --verbose are opposites. Give one of them.", param_hint="--verbose"
+        )
+    return Run(quiet, verbose)

@@ -2,12 +2,13 @@
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autotag.cli.options import OUTPUT
+from autotag.cli.options import OUTPUT, Json
 from autotag.cli.run import say
 from autotag.outputs.playlist import m3u as as_m3u
 from autotag.outputs.playlist import write_paths
@@ -26,50 +27,84 @@ def _playlist(text: str) -> Path:
     return path
 
 
-Playlist = Annotated[
-    Any,
-    typer.Option(
-        "--m3u",
-        parser=_playlist,
-        metavar="FILE|-",
-        help="Write a playlist (M3U8) to FILE, or to stdout.",
-        rich_help_panel=OUTPUT,
-    ),
-]
-Relative = Annotated[
-    bool,
-    typer.Option(
-        "--relative/--absolute",
-        help="Write paths relative to the playlist's folder (in --paths, to the current one).",
-        rich_help_panel=OUTPUT,
-    ),
-]
-Paths = Annotated[bool, typer.Option("--paths", help="Print only paths, one a line.", rich_help_panel=OUTPUT)]
-Nul = Annotated[
-    bool,
-    typer.Option("-0", help="Print only paths, with a NUL after each, for xargs -0.", rich_help_panel=OUTPUT),
-]
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """How tracks are printed: as a table but for one of these.
+
+    Attributes:
+        m3u: the playlist to write; - for stdout.
+        relative: whether paths are relative.
+        paths: print only these, or
+        nul: with a NUL after each.
+        json: print JSON.
+    """
+
+    m3u: Path | None
+    relative: bool
+    paths: bool
+    nul: bool
+    json: bool
+
+    def show(self, found: "list[Found]", score: str) -> None:
+        """Print tracks; `score` is what their score is called."""
+        if self.json:
+            typer.echo(as_json([_plain(track, score) for track in found], indent=2))
+        elif self.m3u:
+            _write_m3u(found, self.m3u, self.relative)
+        elif self.paths or self.nul:
+            named = [os.path.relpath(track.path) if self.relative else track.path for track in found]
+            for path in write_paths(named, sys.stdout.buffer, self.nul):
+                say(f"warning: {path}: left out, for its name has a line break. Use -0.")
+        elif found:
+            _write_table(found, score if found[0].tags or score != "score" else "")
 
 
-def show(
-    found: "list[Found]", score: str, m3u: Path | None, relative: bool, json: bool, paths: bool, nul: bool
-) -> None:
-    if json:
-        typer.echo(as_json([_plain(track, score) for track in found], indent=2))
-    elif m3u:
-        _write_m3u(found, m3u, relative)
-    elif paths or nul:
-        named = [os.path.relpath(track.path) if relative else track.path for track in found]
-        for path in write_paths(named, sys.stdout.buffer, nul):
-            say(f"warning: {path}: left out, for its name has a line break. Use -0.")
-    elif found:
-        tags = [tag for tag, _ in found[0].tags]
-        typer.echo("  ".join([score, *tags, "path"]))
-        for track in found:
-            each = [f"{value:{len(tag)}.2f}" for tag, value in track.tags]
-            also = len(track.copies)
-            copies = f"  (and {also} {'copy' if also == 1 else 'copies'})" if also else ""
-            typer.echo("  ".join([f"{track.score:{len(score)}.2f}", *each, printable(track.path)]) + copies)
+def chosen_listing(
+    m3u: Annotated[
+        Any,
+        typer.Option(
+            parser=_playlist,
+            metavar="FILE|-",
+            help="Write a playlist (M3U8) to FILE, or to stdout.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    relative: Annotated[
+        bool,
+        typer.Option(
+            "--relative/--absolute",
+            help="Write paths relative to the playlist's folder (in --paths, to the current one).",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False,
+    paths: Annotated[
+        bool, typer.Option("--paths", help="Print only paths, one a line.", rich_help_panel=OUTPUT)
+    ] = False,
+    nul: Annotated[
+        bool,
+        typer.Option(
+            "-0", help="Print only paths, with a NUL after each, for xargs -0.", rich_help_panel=OUTPUT
+        ),
+    ] = False,
+    json: Json = False,
+) -> Listing:
+    """How a command's options have tracks printed."""
+    told = [name for name, on in (("--m3u", m3u), ("--json", json), ("--paths", paths or nul)) if on]
+    if len(told) > 1:
+        raise typer.BadParameter(
+            f"{' and '.join(told)} are different outputs. Give one of them.", param_hint=told[0]
+        )
+    return Listing(m3u, relative, paths, nul, json)
+
+
+def _write_table(found: "list[Found]", score: str) -> None:
+    """The tracks, with a column of their score if it has a name: without a tag all have the same."""
+    typer.echo("  ".join([*filter(None, [score]), *(tag for tag, _ in found[0].tags), "path"]))
+    for track in found:
+        each = [f"{value:{len(name)}.2f}" for name, value in [(score, track.score), *track.tags] if name]
+        also = len(track.copies)
+        copies = f"  (and {also} {'copy' if also == 1 else 'copies'})" if also else ""
+        typer.echo("  ".join([*each, printable(track.path)]) + copies)
 
 
 def _plain(track: "Found", score: str) -> dict[str, Any]:
@@ -99,12 +134,4 @@ def _write_m3u(found: "list[Found]", path: Path, relative: bool) -> None:
         return
     with replacing(path) as part:
         part.write_text(text, "utf-8", newline="\n")
-    say(f"{path}: {len(found) - len(left_out)} tracks")
-
-
-def only_one(m3u: Path | None, json: bool, paths: bool, nul: bool) -> None:
-    told = [name for name, on in (("--m3u", m3u), ("--json", json), ("--paths", paths or nul)) if on]
-    if len(told) > 1:
-        raise typer.BadParameter(
-            f"{' and '.join(told)} are different outputs. Give one of them.", param_hint=told[0]
-        )
+    say(f"{path}: {(count := len(found) - len(left_out))} {'track' if count == 1 else 'tracks'}")

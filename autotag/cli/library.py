@@ -1,14 +1,16 @@
 """The commands about a library: parse, call and print."""
 
 import re
+import textwrap
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
-from autotag.cli.chosen import Files, chosen_files, chosen_model, chosen_run, given, with_options
-from autotag.cli.found import Nul, Paths, Playlist, Relative, only_one, show
+from autotag.cli.chosen import Files, chosen_files, chosen_model, chosen_run_of_files, given, with_options
+from autotag.cli.found import Listing, chosen_listing
 from autotag.cli.options import (
     FILES,
     OUTPUT,
@@ -39,6 +41,18 @@ LibraryFile = Annotated[
         rich_help_panel=FILES,
     ),
 ]
+Minimum = Annotated[
+    float,
+    typer.Option(
+        "--min",
+        "--threshold",
+        metavar="S",
+        min=0,
+        max=1,
+        help="Count a tag from the score S on.",
+        rich_help_panel=TAGS,
+    ),
+]
 Limit = Annotated[
     int, typer.Option(min=0, metavar="N", help="List at most N tracks. 0 lists all.", rich_help_panel=OUTPUT)
 ]
@@ -62,7 +76,7 @@ def _is_value(args: list[str], at: int) -> bool:
     return at > 0 and args[at - 1] in ("--m3u", "--library", "--min", "--threshold", "--limit", "--sort")
 
 
-@with_options(files=chosen_files, model=chosen_model, run=chosen_run)
+@with_options(files=chosen_files, model=chosen_model, run=chosen_run_of_files)
 def scan(
     context: typer.Context,
     files: Files,
@@ -97,9 +111,10 @@ def scan(
     jobs: Jobs = None,
 ) -> None:
     """Update a library from folders: add new files, retag changed ones, follow moved ones, remove deleted ones."""  # noqa: E501
+    from autotag.library.database import default_path
     from autotag.library.scan import scan as update
 
-    with run.tracking() as progress:
+    with run.tracking(kept_in=library or default_path()) as progress:
         found = update(
             files.named,
             library,
@@ -128,6 +143,7 @@ def scan(
     run.end(f"{found.library}: {counts}")
 
 
+@with_options(listing=chosen_listing)
 def find(
     terms: Annotated[
         list[str],
@@ -137,18 +153,8 @@ def find(
             "path:live, 'duration>3:00'.",
         ),
     ],
-    minimum: Annotated[
-        float,
-        typer.Option(
-            "--min",
-            "--threshold",
-            metavar="S",
-            min=0,
-            max=1,
-            help="Count a tag from the score S on.",
-            rich_help_panel=TAGS,
-        ),
-    ] = LIKELY,
+    listing: Listing,
+    minimum: Minimum = LIKELY,
     limit: Limit = 50,
     sort: Annotated[
         str,
@@ -156,24 +162,14 @@ def find(
             metavar="ORDER", help="List by score, path, duration, newest or random.", rich_help_panel=OUTPUT
         ),
     ] = "score",
-    m3u: Playlist = None,
-    relative: Relative = False,
-    paths: Paths = False,
-    nul: Nul = False,
-    json: Json = False,
     library: LibraryFile = None,
 ) -> None:
     """Find the tracks of a library that have all of these tags: autotag find piano quiet -vocals."""
     from autotag.library.database import Library, default_path
     from autotag.library.query import FAINT, count, query, rows_of
-    from autotag.library.tags import Vocabulary
-    from autotag.library.terms import joined
 
-    only_one(m3u, json, paths, nul)
     with Library(library or default_path()) as opened:
-        words, tags = joined([re.sub(f"^{MINUS}", "-", term) for term in terms], Vocabulary(opened).knows)
-        for tag in tags:
-            say(f"'{tag}' is read as one tag.")
+        words = spoken(opened, terms)
         unwanted = [word[1:] for word in words if word.startswith("-")]
         wanted = [word for word in words if not word.startswith("-")]
         asked = query(opened, wanted, unwanted, minimum)
@@ -182,54 +178,56 @@ def find(
         fainter = (
             count(opened, query(opened, wanted, unwanted, FAINT, minimum)) - total if minimum > FAINT else 0
         )
+    also = f"{'more ' if found else ''}{_tracks(fainter)}" if fainter > 0 and wanted else ""
     if not found:
-        say(f"No track has all of these tags. Try a lower --min (now {minimum:g}).")
-    if fainter > 0 and wanted:
-        say(f"{fainter} more {_tracks(fainter)} the tags with scores from {FAINT} to {minimum:g}: see --min.")
+        say("No track has all of these tags." + ("" if also else f" Try a lower --min (now {minimum:g})."))
+    if also:
+        say(f"{fainter} {also} the tags with scores from {FAINT} to {minimum:g}: add --min {FAINT}.")
     if total > len(found):
         say(f"{len(found)} of {total} tracks are listed. Use --limit 0 to list all.")
-    show(found, "score", m3u, relative, json, paths, nul)
+    listing.show(found, "score")
 
 
+def spoken(library: "Library", terms: list[str]) -> list[str]:
+    """The words of a command of `Terms`, those that together are a tag of the library as one."""
+    from autotag.library.tags import Vocabulary
+    from autotag.library.terms import joined
+
+    words, tags = joined(list(map(with_dash, terms)), Vocabulary(library).knows)
+    for tag in tags:
+        say(f"'{tag}' is read as one tag.")
+    return words
+
+
+def with_dash(text: str) -> str:
+    """A word as it was typed, which `Terms` has kept from being an option."""
+    return re.sub(f"^{MINUS}", "-", text)
+
+
+@with_options(listing=chosen_listing)
 def similar(
     song: Annotated[
         Path, typer.Argument(parser=local_path, metavar="FILE", help="A song, in the library or not.")
     ],
+    listing: Listing,
     limit: Limit = 20,
     copies: Annotated[
         bool, typer.Option("--copies", help="List every copy of a recording.", rich_help_panel=OUTPUT)
     ] = False,
-    m3u: Playlist = None,
-    relative: Relative = False,
-    paths: Paths = False,
-    nul: Nul = False,
-    json: Json = False,
     library: LibraryFile = None,
 ) -> None:
     """List the tracks of a library that sound most like a song."""
     from autotag.library.alike import similar as search
     from autotag.library.database import Library, default_path
 
-    only_one(m3u, json, paths, nul)
     with Library(library or default_path()) as opened:
         found = search(opened, song, limit=limit, copies=copies)
-    show(found, "similarity", m3u, relative, json, paths, nul)
+    listing.show(found, "similarity")
 
 
 def stats(
     library: LibraryFile = None,
-    minimum: Annotated[
-        float,
-        typer.Option(
-            "--min",
-            "--threshold",
-            metavar="S",
-            min=0,
-            max=1,
-            help="Count a tag from the score S on.",
-            rich_help_panel=TAGS,
-        ),
-    ] = LIKELY,
+    minimum: Minimum = LIKELY,
     duplicates: Annotated[
         bool,
         typer.Option("--duplicates", help="List tracks that are the same recording.", rich_help_panel=OUTPUT),
@@ -249,15 +247,22 @@ def stats(
         typer.echo(as_json(found, indent=2))
         return
     failures = ", ".join(f"{number} {kind}" for kind, number in found["failures"].items())
-    typer.echo(f"{found['tracks']} tracks, {found['hours']:.1f} h, tagged by {found['model']}")
+    hours = found["hours"]
+    length = f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"
+    typer.echo(f"{found['tracks']} tracks, {length}, tagged by {found['model']}")
     if found["outdated"]:
         typer.echo(f"tagged by an earlier model: {found['outdated']}; 'autotag scan' tags them again")
+    if by_hand := found["corrected"]["tags"]:
+        typer.echo(f"set by hand: {by_hand} tag(s) of {found['corrected']['tracks']} track(s)")
     typer.echo(f"cannot be tagged: {failures or 'none'}\n")
     width = max((len(tag["tag"]) for tag in found["tags"]), default=3)
     typer.echo(f"{'tag':{width}}  tracks  share  mean")
-    for row in found["tags"]:
+    for row in [row for row in found["tags"] if row["tracks"]]:
         share = row["tracks"] / max(1, found["tracks"])
         typer.echo(f"{row['tag']:{width}}  {row['tracks']:6}  {share:5.0%}  {row['mean']:.3f}")
+    if none := ", ".join(sorted((row["tag"] for row in found["tags"] if not row["tracks"]), key=str.lower)):
+        text = f"in no track, from a score of {minimum:g} on: {none}"
+        typer.echo("\n" + textwrap.fill(text, get_terminal_size().columns - 1))
 
 
 def _show_duplicates(library: "Library", json: bool) -> None:
@@ -269,7 +274,8 @@ def _show_duplicates(library: "Library", json: bool) -> None:
         return
     for group in groups:
         typer.echo("\n".join(map(printable, group)) + "\n")
-    say(f"{len(groups)} recordings have copies, {sum(map(len, groups))} files in all.")
+    have = "recording has" if len(groups) == 1 else "recordings have"
+    say(f"{len(groups)} {have} copies, {sum(map(len, groups))} files in all.")
 
 
 def _tracks(number: int) -> str:

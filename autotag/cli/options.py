@@ -263,4 +263,13 @@ Quiet = Annotated[
         "--quiet", "-q", help="Print no progress and no last line on stderr.", rich_help_panel=OUTPUT
     ),
 ]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        help="Say each file with how long it took, and its warnings or error, on stderr.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.", rich_help_panel=OUTPUT)]

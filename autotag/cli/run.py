@@ -1,10 +1,11 @@
 """What a command says on stderr while it works, and its exit code: warnings, errors, progress, last line."""
 
+import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, ClassVar, TypeVar
@@ -18,6 +19,9 @@ from autotag.system.text import printable
 
 Item = TypeVar("Item")
 
+FEW = 3
+"""Warnings of one kind that are said, so that those of another kind are seen."""
+
 SOON, EVERY = 7.0, 30.0
 """Seconds to the first line of progress, and between two, where stderr is no terminal."""
 
@@ -27,6 +31,7 @@ class Run:
 
     Args:
         quiet: whether progress and the last line are left out; warnings and errors never are.
+        verbose: whether each file is said with how long it took, and all that is wrong with it.
 
     Attributes:
         counts: outcomes `"ok"` and `"failed"`, and what else a command counts.
@@ -35,13 +40,22 @@ class Run:
 
     kept: ClassVar[str] = ""
 
-    def __init__(self, quiet: bool = False) -> None:
+    def __init__(self, quiet: bool = False, verbose: bool = False) -> None:
         self.quiet = quiet
+        self.verbose = verbose
         self.counts: Counter[str] = Counter()
+        self._warned: Counter[str] = Counter()
+        self._unsaid: dict[str, str] = {}
 
     def warn(self, path: str | Path | None, *warnings: str) -> None:
+        """Say what should be known of a file: of warnings that differ in numbers alone the first `FEW`."""
         for warning in warnings:
-            say(f"warning: {path}: {warning}")
+            kind = re.sub(r"[\d.,]+", "", warning)
+            self._warned[kind] += 1
+            if self.verbose or self._warned[kind] <= FEW:
+                say(f"warning: {path}: {warning}")
+            else:
+                self._unsaid[kind] = f"{path}: {warning}"
 
     def error(self, message: str) -> None:
         """Say what is wrong with one file; the command goes on, and ends with exit code 1."""
@@ -49,8 +63,17 @@ class Run:
         say(f"error: {message}")
 
     @contextmanager
+    def keeping(self, kept: Callable[[], str]) -> Iterator[None]:
+        """Have the program's last line say what is kept, if it is interrupted."""
+        try:
+            yield
+        except (KeyboardInterrupt, SystemExit, OSError):
+            Run.kept = kept()
+            raise
+
+    @contextmanager
     def tracking(
-        self, what: str = "files", shown: bool = False, kept_in: Path | None = None
+        self, what: str = "files", shown: bool = False, kept_in: Path | None = None, said: bool = True
     ) -> Iterator[Progress]:
         """Call it with the number done, the total, and an outcome: it says warnings, errors and progress.
 
@@ -58,7 +81,8 @@ class Run:
             what: the items are.
             shown: whether results go to stdout, which shows well enough how far it is, but where stdout goes
                 into a file and stderr to a terminal.
-            kept_in: what holds the results, and with them warnings and errors, which then are not said.
+            kept_in: what holds the results, however the run ends.
+            said: whether warnings and errors are, which some files of results hold.
         """
         silent = self.quiet or (shown and (sys.stdout.isatty() or not sys.stderr.isatty()))
         show = None if silent else (_Bar if sys.stderr.isatty() else _Lines)(what)
@@ -69,16 +93,17 @@ class Run:
             nonlocal reached
             reached = done, total
             if outcome is not None:
-                self._count(outcome, said=kept_in is None)
+                self._count(outcome, said or self.verbose)
             if show and total > 1:
                 show.update(done, total, self.counts["failed"], getattr(outcome, "duration", 0.0))
 
+        def kept() -> str:
+            done, total = reached
+            return f"{done} of {total} {what} are kept in {kept_in}. Run again to go on." if done else ""
+
         try:
-            yield tell
-        except (KeyboardInterrupt, SystemExit, OSError):
-            if kept_in and reached[0]:
-                Run.kept = f"{reached[0]} of {reached[1]} {what} are kept in {kept_in}. Run again to go on."
-            raise
+            with self.keeping(kept) if kept_in else nullcontext():
+                yield tell
         finally:
             if show:
                 show.close()
@@ -89,6 +114,8 @@ class Run:
         if said and isinstance(outcome, Failure):
             say(f"error: {outcome.message}")
         elif said and isinstance(outcome, Result):
+            if self.verbose:
+                say(f"{outcome.path}: {outcome.duration:.1f} s in {sum(outcome.ms.values()):.0f} ms")
             self.warn(outcome.path, *outcome.warnings)
 
     def outcomes(self, outcomes: Iterable[Outcome], total: int, shown: bool = False) -> Iterator[Outcome]:
@@ -117,7 +144,9 @@ class Run:
             self.end()
 
     def end(self, line: str = "") -> None:
-        """Say the last line, and end with exit code 1 if a file failed."""
+        """Say how many warnings were left out, and the last line; end with exit code 1 if a file failed."""
+        for kind, example in self._unsaid.items():
+            say(f"warning: {self._warned[kind] - FEW} more like {example}")
         if line and not self.quiet:
             say(line)
         if self.counts["failed"]:

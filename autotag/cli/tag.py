@@ -1,7 +1,9 @@
 """The command `autotag tag`, which is the default one."""
 
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -16,24 +18,61 @@ from autotag.cli.chosen import (
     chosen_files,
     chosen_model,
     chosen_request,
-    chosen_run,
+    chosen_run_of_files,
     given,
     refuse,
     with_options,
 )
-from autotag.cli.options import FILES, MODEL, OUTPUT, Budget, Jobs, Models
+from autotag.cli.options import (
+    FILES,
+    MODEL,
+    OUTPUT,
+    Budget,
+    Exclude,
+    FilesFrom,
+    Hidden,
+    Include,
+    Jobs,
+    Models,
+    Paths,
+    Shard,
+)
 from autotag.cli.run import Run
 from autotag.config import Config
+from autotag.errors import EmptyAudio
 from autotag.library.keep import tag_into
 from autotag.models.registry import ModelChoice, select
 from autotag.outputs.sink import ENDINGS
 from autotag.outputs.stream import WRITERS, Format
 from autotag.request import TagRequest
-from autotag.result import Failure, Result
+from autotag.result import Failure, Outcome, Result
 from autotag.system.cores import usable_cores
 
+STDIN = "-"
+"""What is named for the audio on standard input."""
 
-@with_options(files=chosen_files, model=chosen_model, request=chosen_request, run=chosen_run)
+
+def files_or_stdin(
+    context: typer.Context,
+    paths: Paths = None,
+    include: Include = None,
+    exclude: Exclude = None,
+    files_from: FilesFrom = None,
+    shard: Shard = "1/1",
+    hidden: Hidden = False,
+) -> Files:
+    """The files that a command's arguments name, or - for the audio on standard input."""
+    if paths != [Path(STDIN)]:
+        return chosen_files(paths, include, exclude, files_from, shard, hidden)
+    refuse(
+        context,
+        "- is the audio on standard input, and no file. Leave this out.",
+        *("include", "exclude", "files_from", "shard", "hidden", "out", "compare"),
+    )
+    return Files((), {}, stdin=True)
+
+
+@with_options(files=files_or_stdin, model=chosen_model, request=chosen_request, run=chosen_run_of_files)
 def tag(
     context: typer.Context,
     files: Files,
@@ -78,6 +117,10 @@ def tag(
         suited = select(vocabulary=request.vocabulary)
         with run.tracking(f"rounds to time {len(suited)} models") as timed:
             model = within(suited, budget, progress=timed).model.name
+    if files.stdin:
+        WRITERS[format](run.outcomes(_from_stdin(model, request), 1, shown=True), sys.stdout)
+        run.end()
+        return
     if out and out.suffix == ".sqlite":
         files = replace(files, named=tuple(Path(os.path.abspath(path)) for path in files.named))  # noqa: PTH100 as scan
     found = files.found()
@@ -85,7 +128,7 @@ def tag(
         _compare(found, models, request, format, run)
         run.end()
     elif out:
-        with run.tracking(kept_in=out) as progress:
+        with run.tracking(kept_in=out, said=False) as progress:
             tally = tag_into(
                 found,
                 out,
@@ -105,6 +148,26 @@ def tag(
         with closing(tag_files(found, model, request, jobs=count)) as outcomes:
             WRITERS[format](run.outcomes(outcomes, len(found), shown=True), sys.stdout)
         run.end()
+
+
+def _from_stdin(model: ModelChoice, request: TagRequest) -> Iterator[Outcome]:
+    """The outcome of the audio on standard input, kept in a temporary file, for decoders move about in it."""
+    if sys.stdin is None or sys.stdin.isatty():
+        raise typer.BadParameter(
+            "Nothing is piped into standard input. Pipe audio: ffmpeg -i film.mkv -f wav - | autotag -",
+            param_hint="FILE|DIR...",
+        )
+    from autotag.tagger import Tagger
+
+    tagger = Tagger(model)
+    with tempfile.TemporaryFile() as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+        if not file.tell():
+            why = f"{STDIN}: standard input is empty. Did the program that writes it fail?"
+            yield Failure(STDIN, EmptyAudio.__name__, why)
+            return
+        file.seek(0)
+        yield tagger.attempt(file, request, name=STDIN)
 
 
 def _check(

@@ -15,6 +15,7 @@ from autotag.cli.chosen import (
     chosen_files,
     chosen_model,
     chosen_run,
+    chosen_run_of_files,
     given,
     refuse,
     resolution,
@@ -199,7 +200,7 @@ def _sonify_all(name: str, sound: Any, part: Path, run: Run) -> str:
     return f"{len(GRID)} sounds of {len(signal) / sound.sr:.1f} s"
 
 
-@with_options(files=chosen_files, run=chosen_run)
+@with_options(files=chosen_files, run=chosen_run_of_files)
 def report(
     out: Annotated[Any, _out(".html")],
     files: Files,
@@ -224,7 +225,7 @@ def report(
     run.end(f"{run.counts['ok']} songs by {len(chosen)} models, {run.counts['failed']} failed -> {out}")
 
 
-@with_options(files=chosen_files, model=chosen_model, run=chosen_run)
+@with_options(files=chosen_files, model=chosen_model, run=chosen_run_of_files)
 def embed(
     out: Annotated[Any, _out(".npy", ".parquet")],
     files: Files,

@@ -1,9 +1,14 @@
 """The command `autotag write`."""
 
+import inspect
+import sys
+from collections import deque
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,10 +23,13 @@ from autotag.cli.chosen import (
     spelled,
     with_options,
 )
-from autotag.cli.options import OUTPUT, Exclude, FilesFrom, Include, Jobs, Paths, Shard
-from autotag.cli.run import Run
+from autotag.cli.options import OUTPUT, Exclude, FilesFrom, Include, Jobs, Paths, Shard, output
+from autotag.cli.run import Run, say
 from autotag.config import Config
 from autotag.models.registry import ModelChoice
+from autotag.outputs.containers import GENRE, MOOD, PLAIN
+from autotag.outputs.fields import FieldRequest, read_names, unknown_names
+from autotag.outputs.stream import write_json
 from autotag.request import TagRequest
 from autotag.result import Failure, Outcome, Result
 from autotag.system.cores import usable_cores
@@ -31,6 +39,11 @@ from autotag.system.text import printable
 if TYPE_CHECKING:
     from autotag.outputs.containers import Values
     from autotag.outputs.filetags import Written
+
+STDOUT = Path("-")
+
+FIELDS = "Fields"
+"""A panel of `--help`."""
 
 
 def files_or_none(
@@ -44,10 +57,76 @@ def files_or_none(
     return chosen_files(paths, include, exclude, files_from, shard) if paths or files_from else None
 
 
+def _field(text: str) -> str:
+    if text.upper() not in PLAIN:
+        also = "" if text.upper() not in (GENRE, MOOD) else f" --{text.lower()} sets the {text.lower()}."
+        raise typer.BadParameter(f"{text!r} is not allowed. Use {', '.join(PLAIN)}.{also}")
+    return text.upper()
+
+
+def _names(text: str) -> dict[str, str]:
+    try:
+        return read_names(Path(text))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def chosen_fields(
+    genre: Annotated[
+        bool, typer.Option("--genre", help="Set the genre from tags that are one.", rich_help_panel=FIELDS)
+    ] = False,
+    genres: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Set at most N genres, the likeliest.", rich_help_panel=FIELDS),
+    ] = None,
+    mood: Annotated[
+        bool, typer.Option("--mood", help="Set the mood from tags that are one.", rich_help_panel=FIELDS)
+    ] = False,
+    moods: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Set at most N moods, the likeliest.", rich_help_panel=FIELDS),
+    ] = None,
+    field: Annotated[
+        Any,
+        typer.Option(
+            parser=_field,
+            metavar="FIELD",
+            help=f"Write the tags, without scores, into a field too: {', '.join(PLAIN)}.",
+            rich_help_panel=FIELDS,
+        ),
+    ] = None,
+    map_: Annotated[
+        Any,
+        typer.Option(
+            "--map",
+            parser=_names,
+            metavar="FILE",
+            help='Use names of your own in these fields, from lines of TOML such as "heavy metal" = "Metal".',
+            rich_help_panel=FIELDS,
+        ),
+    ] = None,
+) -> FieldRequest:
+    """What a command's options want of a file's fields."""
+    for name, near in unknown_names(map_ or {}).items():
+        remedy = f"Did you mean {near!r}?" if near else "'autotag stats' lists the tags of a library."
+        say(f"warning: --map: {name!r} is no tag, genre or mood. {remedy}")
+    return FieldRequest(
+        genres=genres or (0 if genre else None),
+        moods=moods or (0 if mood else None),
+        plain=field,
+        names=map_ or {},
+    )
+
+
+def _report(text: str) -> Path:
+    return STDOUT if text == str(STDOUT) else output(".json")(text)
+
+
 @with_options(
     files=files_or_none,
     model=chosen_model,
     request=partial(chosen_request, threshold="auto"),
+    wanted=chosen_fields,
     run=chosen_run,
 )
 def write(
@@ -55,6 +134,7 @@ def write(
     files: Files | None,
     model: ModelChoice,
     request: TagRequest,
+    wanted: FieldRequest,
     run: Run,
     jobs: Jobs = None,
     from_: Annotated[
@@ -66,17 +146,9 @@ def write(
             rich_help_panel=OUTPUT,
         ),
     ] = None,
-    genre: Annotated[
-        bool, typer.Option("--genre", help="Set the genre from tags that are one.", rich_help_panel=OUTPUT)
-    ] = False,
-    mood: Annotated[
-        bool, typer.Option("--mood", help="Set the mood from tags that are one.", rich_help_panel=OUTPUT)
-    ] = False,
     force: Annotated[
         bool,
-        typer.Option(
-            "--force", help="Replace a genre or mood that is there already.", rich_help_panel=OUTPUT
-        ),
+        typer.Option("--force", help="Replace what these fields hold already.", rich_help_panel=FIELDS),
     ] = False,
     undo: Annotated[
         bool, typer.Option("--undo", help="Put back what was there before.", rich_help_panel=OUTPUT)
@@ -98,23 +170,53 @@ def write(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the changes, and write nothing.", rich_help_panel=OUTPUT)
     ] = False,
+    report: Annotated[
+        Any,
+        typer.Option(
+            parser=_report,
+            metavar="FILE|-",
+            help="Write old and new values to FILE (.json), or as JSON to stdout, instead of showing them.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
 ) -> None:
     """Write tags into the files themselves; --undo takes them back."""
-    from autotag.outputs.filetags import attempt, fields
+    from autotag.outputs.filetags import attempt
 
     _check(context, files, from_, undo)
-    total, outcomes = _tags(files, model, request, jobs, from_, undo)
-    for item in run.outcomes(outcomes, total, shown=True):
-        if isinstance(item, Failure) or item.path is None:
-            continue
-        wanted = {} if undo else fields(item.tags, genre, mood, request.lowest)
-        written = attempt(item.path, wanted, force, dry_run, keep_time=keep_time, skip_links=skip_links)
-        if isinstance(written, Failure):
-            run.error(written.message)
+    total, outcomes = _tags(files, model, replace(request, top=0), jobs, from_, undo)
+    wanted = replace(wanted, top=request.top, minimum=request.lowest)
+    nothing = "nothing to take back" if undo else "no tag to write"
+
+    def done() -> "Iterator[Written | Failure]":
+        for item in run.outcomes(outcomes, total, shown=report in (None, STDOUT)):
+            if isinstance(item, Failure):
+                yield item
+                continue
+            path = item.path or ""
+            fields = {} if undo else wanted.fields(item.tags)
+            written = attempt(path, fields, force, dry_run, keep_time=keep_time, skip_links=skip_links)
+            if isinstance(written, Failure):
+                run.error(written.message)
+            else:
+                run.warn(path, *written.warnings)
+                run.counts["written" if written.changes else "unchanged"] += 1
+                if not report:
+                    _show(written, "as it should be" if any(fields.values()) else nothing)
+            yield written
+
+    def kept() -> str:
+        done = run.counts["written"] + run.counts["unchanged"]
+        back = "" if undo else ", or with --undo to take that back"
+        return "" if dry_run else f"{done} of {total} files are done. Run again to go on{back}."
+
+    with run.keeping(kept):
+        if report:
+            to_stdout = report == STDOUT
+            with nullcontext(sys.stdout) if to_stdout else report.open("w", encoding="utf-8") as stream:
+                write_json(done(), stream)
         else:
-            run.warn(item.path, *written.warnings)
-            run.counts["written" if written.changes else "unchanged"] += 1
-            _show(written)
+            deque(done(), maxlen=0)
     counts = ", ".join(f"{run.counts[what]} {what}" for what in ("written", "unchanged", "failed"))
     run.end(counts + (" (nothing: --dry-run)" if dry_run else ""))
 
@@ -122,7 +224,8 @@ def write(
 def _check(context: typer.Context, files: Files | None, from_: Path | None, undo: bool) -> None:
     """Refuse options that do not go together."""
     tagging = given(context, *Config.__slots__, "model", "excerpt", "excerpts", "jobs")
-    writing = given(context, "vocabulary", "top", "threshold", "merge", "genre", "mood", "force")
+    writing = given(context, "vocabulary", "top", "threshold", "merge", "force")
+    writing += given(context, *inspect.signature(chosen_fields).parameters)
     if not files and not from_:
         raise typer.BadParameter(
             "Name files and folders, or a file of results with --from.", param_hint="FILE|DIR..."
@@ -177,13 +280,13 @@ def _earlier(path: Path, request: TagRequest, files: Files | None) -> Iterator[O
                 outcome.path, "Changed", f"{outcome.path}: has changed since it was tagged. Tag it again."
             )
         else:
-            yield outcome
+            yield replace(outcome, warnings=()) if isinstance(outcome, Result) else outcome  # were said then
 
 
-def _show(written: "Written") -> None:
-    """The file, and a line a field: old -> new."""
-    unchanged = "" if written.changes or written.kept else "  as it should be"
-    typer.echo(printable(written.path) + (f"  {written.skipped}" if written.skipped else unchanged))
+def _show(written: "Written", unchanged: str) -> None:
+    """The file, and a line a field: old -> new; or why there is none."""
+    remark = written.skipped or ("" if written.changes or written.kept else unchanged)
+    typer.echo(f"{printable(written.path)}  {remark}".rstrip())
     for change in written.changes:
         typer.echo(f" {change.field:8} {_joined(change.old)} -> {_joined(change.new)}")
     for change in written.kept:

@@ -1,6 +1,5 @@
 """Which tracks sound alike, and which are the same recording."""
 
-import os
 from collections.abc import Iterator
 from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,6 +9,7 @@ from autotag.library.database import Library
 from autotag.library.opening import plainly
 from autotag.library.query import Found
 from autotag.library.rows import as_path, stored
+from autotag.library.spelling import known_path
 
 if TYPE_CHECKING:
     from autotag.audio.content import AudioInput
@@ -53,11 +53,8 @@ def similar(library: Library, audio: "AudioInput", *, limit: int = 20, copies: b
         AudioError: the sound is not in the library and cannot be tagged.
         LibraryError: the library is of a model that is not installed in that version, or cannot be read.
     """
-    path, vector = None, None
-    if isinstance(audio, str | PathLike):  # as it is named, or else as a scan names it
-        for path in (os.fspath(audio), os.path.abspath(audio)):  # noqa: PTH100
-            if (vector := library.embedding(path)) is not None:
-                break
+    path = known_path(library, audio) if isinstance(audio, str | PathLike) else None
+    vector = None if path is None else library.embedding(path)
     duration = _duration(library, path) if vector is not None else None
     if vector is None:
         vector, duration = _heard(library, audio)

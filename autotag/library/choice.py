@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 
 from autotag.meaning import MEANINGS, Output, meaning_of
-from autotag.request import Selection
+from autotag.request import Selection, implied_by
 from autotag.result import Tag
 
 EVERY_TAG = Selection(top=0)
@@ -35,7 +35,7 @@ def tags_of(
         outputs: of the network.
         scores: of one track, [outputs].
         corrections: by the name of a meaning, whether the track has it. One that it has scores 1, and so do
-            those that it implies; one that it has not is left out.
+            those that it implies; one that it has not is left out, and so are those that imply it.
     """
     if not corrections:
         return selection.choose(outputs, scores)
@@ -50,8 +50,15 @@ def corrected(
     said = [Tag(name, float(has)) for name, has in corrections.items()]
     heard = [tag for tag in found if meaning_of(tag.tag).name not in corrections]
     every = Selection(top=0, merge=selection.merge).narrow([*heard, *said])
-    kept = [tag for tag in every if corrections.get(meaning_of(tag.tag).name, True)]
+    kept = [tag for tag in every if not _denied(meaning_of(tag.tag).name, corrections)]
     shown = {tag.tag for tag in kept}
     kept += [tag for tag in said if tag.score and tag.tag not in shown]
     chosen = [tag for tag in kept if tag.score >= selection.lowest]
     return tuple(sorted(chosen, key=lambda tag: -tag.score)[: selection.top or None])
+
+
+def _denied(name: str, corrections: Mapping[str, bool]) -> bool:
+    """Whether a person said that a track has not a meaning, nor said that it has, or what that implies."""
+    if name in corrections:
+        return not corrections[name]
+    return not all(corrections.get(implied, True) for implied in implied_by(name))

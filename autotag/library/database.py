@@ -84,7 +84,9 @@ class Library(LibraryFile):
             VocabularyNotFound: the model has no output of that vocabulary.
         """
         self.flush()
-        said = self._corrections()
+        said: dict[int, dict[str, bool]] = {}
+        for track, tag, has in self.query("SELECT track, tag, has FROM corrections"):
+            said.setdefault(track, {})[tag] = bool(has)
         sql = "SELECT id, " + ", ".join(schema.columns()["tracks"][1:]) + " FROM tracks ORDER BY id"
         for rows in self.batches(sql):
             for track, *values in rows:
@@ -102,12 +104,6 @@ class Library(LibraryFile):
     def _tags(self, track: int) -> list[Tag]:
         sql = "SELECT tags.tag, score FROM tags CROSS JOIN scores ON scores.tag = id AND track = ?"
         return [Tag(tag, score) for tag, score in self.query(sql, track)]
-
-    def _corrections(self) -> dict[int, dict[str, bool]]:
-        found: dict[int, dict[str, bool]] = {}
-        for track, tag, has in self.query("SELECT track, tag, has FROM corrections"):
-            found.setdefault(track, {})[tag] = bool(has)
-        return found
 
     def write(self, outcome: Outcome) -> None:
         """Keep an outcome, in place of an earlier one of that path, whose corrections stay.
@@ -137,10 +133,12 @@ class Library(LibraryFile):
         if tag not in self.tags:
             raise TagNotFound(f"{self.path}: no tag {tag!r}. 'autotag stats' lists its tags.")
         self.flush()
-        found = self.query("SELECT id, outputs FROM tracks WHERE ok AND path = ?", stored(path))
+        found = self.query("SELECT id, outputs, ok FROM tracks WHERE path = ?", stored(path))
         if not found:
             raise LibraryError(f"{self.path}: no track {path!r}. Give its path as the library has it.")
-        ((track, outputs),) = found
+        ((track, outputs, ok),) = found
+        if not ok:
+            raise LibraryError(f"{path}: could not be tagged, and has no tags to correct.")
         with self._transaction():
             if has is None:
                 self._db.execute("DELETE FROM corrections WHERE track = ? AND tag = ?", (track, tag))
@@ -152,6 +150,11 @@ class Library(LibraryFile):
             tags = [] if scores else self._tags(track)
             self._db.execute(DROP_SCORES, (track,))
             self._put_scores(track, scores, tags)
+
+    def corrections(self, path: str) -> dict[str, bool]:
+        """What a person said of a track: by the name of a tag, whether the track has it."""
+        sql = "SELECT tag, has FROM corrections JOIN tracks ON id = track WHERE path = ? ORDER BY 2 DESC, 1"
+        return {tag: bool(has) for tag, has in self.query(sql, stored(path))}
 
     def rearrange(self, moved: Iterable[tuple[str, str]], deleted: Iterable[str]) -> None:
         """Give tracks a new path, (old, new) each, and forget those that are gone: all of it or nothing."""

@@ -118,8 +118,8 @@ def stats(library: Library, minimum: float = LIKELY) -> dict[str, Any]:
     """What is in a library, as plain values.
 
     `tracks` that have tags and their `hours`, `failures` by kind, how many tracks are of an earlier model
-    (`outdated`), and for each of the `tags` how many `tracks` have it, as `find` counts them, and the `mean`
-    score; the most frequent tag first.
+    (`outdated`), how many have how many `tags` set by hand (`corrected`), and for each of the `tags` how many
+    `tracks` have it, as `find` counts them, and the `mean` score; the most frequent tag first.
     """
     ((tracks, seconds, outdated),) = library.query(
         "SELECT count(*), total(duration), total(coalesce(sha256, '') <> ?) FROM tracks WHERE ok",
@@ -128,6 +128,7 @@ def stats(library: Library, minimum: float = LIKELY) -> dict[str, Any]:
     failures = library.query(
         "SELECT error_kind, count(*) FROM tracks WHERE NOT ok GROUP BY error_kind ORDER BY 2 DESC, 1"
     )
+    ((corrected, corrections),) = library.query("SELECT count(DISTINCT track), count(*) FROM corrections")
     tags = []
     for tag in library.tags:
         number = count(library, query(library, [tag], (), minimum))
@@ -138,6 +139,7 @@ def stats(library: Library, minimum: float = LIKELY) -> dict[str, Any]:
         "tracks": tracks,
         "outdated": int(outdated),
         "hours": seconds / 3600,
+        "corrected": {"tracks": corrected, "tags": corrections},
         "failures": {str(kind): number for kind, number in failures},
         "minimum": float(minimum),
         "tags": sorted(tags, key=lambda tag: (-tag["tracks"], -tag["mean"], tag["tag"])),

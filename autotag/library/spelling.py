@@ -6,6 +6,9 @@ from pathlib import Path
 from unicodedata import normalize
 
 from autotag.audio.folders import folder_identity
+from autotag.library.database import Library
+from autotag.library.opening import plainly
+from autotag.library.rows import as_path, stored
 
 
 def as_known(paths: Iterable[str | os.PathLike[str]], known: Collection[str]) -> list[Path]:
@@ -28,3 +31,17 @@ def as_known(paths: Iterable[str | os.PathLike[str]], known: Collection[str]) ->
     given = [os.fspath(path) for path in paths]
     spelled = (path if path in known else at.get(place(path), path) for path in given)
     return [Path(path) for path in dict.fromkeys(spelled)]
+
+
+def known_path(library: Library, path: str | os.PathLike[str]) -> str | None:
+    """The path by which a library knows a file, whichever spelling of it is given; None if it does not."""
+    given = os.fspath(path)
+    for spelled in (given, os.path.abspath(given)):  # noqa: PTH100
+        if library.query("SELECT 1 FROM tracks WHERE path = ?", stored(spelled)):
+            return spelled
+    name = normalize("NFC", os.path.basename(given))  # noqa: PTH119
+    with plainly(library.path, "read"):
+        every = [as_path(kept) for (kept,) in library.query("SELECT path FROM tracks")]
+    known = {each for each in every if normalize("NFC", os.path.basename(each)) == name}  # noqa: PTH119
+    (found,) = map(str, as_known([given], known))
+    return found if found in known else None

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from autotag.outputs.containers import AUTOTAG, GENRE, MOOD, MOST_ITEMS, Removed, TagContainer, Values
+from autotag.outputs.containers import AUTOTAG, FIELDS, MOST_ITEMS, SHARED, Removed, TagContainer, Values
 from autotag.system.files import LATEST, same_time
 
 MOST = 1 << 16
@@ -50,7 +50,7 @@ class Before:
         format: of the items.
         made: what autotag had to make for its tags; empty if there was a place for them.
         was: what fields held that autotag has set.
-        wrote: the genre and mood that autotag wrote, to tell them from a person's.
+        wrote: what autotag wrote into `SHARED` fields, to tell it from what a person did.
         states: size and time of the file before autotag wrote, and after each time that it did.
     """
 
@@ -113,14 +113,14 @@ def parse(text: str, container: TagContainer) -> Before:
     _require(found["version"] == 2 and found.keys() == _KEYS)
     _require(all(isinstance(found[name], str) and len(found[name]) < 40 for name in ("format", "made")))
     was = {}
-    for name, value in _fields(found["was"], (AUTOTAG, GENRE, MOOD)).items():
+    for name, value in _fields(found["was"], FIELDS).items():
         _require(isinstance(value, dict) and value.keys() == {"values", "items"})
         items = [(at, base64.b64decode(item, validate=True)) for at, item in value["items"]]
         _require(all(type(at) is int and 0 <= at < MOST_ITEMS for at, _ in items))
         if found["format"] == container.format:
             _require(all(container.is_item(item) and container.field(item) == name for _, item in items))
         was[name] = Was(_texts(value["values"]), items)
-    wrote = {name: _texts(value) for name, value in _fields(found["wrote"], (GENRE, MOOD)).items()}
+    wrote = {name: _texts(value) for name, value in _fields(found["wrote"], SHARED).items()}
     states = tuple(FileState(*pair) for pair in found["states"])
     _require(len(states) <= MOST_STATES and all(_is_state(state) for state in states))
     return Before(found["format"], found["made"], was, wrote, states)
@@ -132,10 +132,8 @@ _KEYS = {"version", "format", "made", "was", "wrote", "states"}
 def _version_1(found: Mapping[str, Any]) -> Before:
     """What the first version wrote: values without their bytes."""
     _require(found.keys() == {"existed", "was", "wrote"} and type(found["existed"]) is bool)
-    was = {
-        name: Was(_texts(value), []) for name, value in _fields(found["was"], (AUTOTAG, GENRE, MOOD)).items()
-    }
-    wrote = {name: _texts(value) for name, value in _fields(found["wrote"], (GENRE, MOOD)).items()}
+    was = {name: Was(_texts(value), []) for name, value in _fields(found["was"], FIELDS).items()}
+    wrote = {name: _texts(value) for name, value in _fields(found["wrote"], SHARED).items()}
     return Before("", "" if found["existed"] else "anything", was, wrote)
 
 

@@ -1,10 +1,13 @@
-"""ID3v2 in a chunk of a WAV or AIFF, and the genre in a WAV's own list of facts."""
+"""ID3v2 in a chunk of a WAV or AIFF, and genre and comment in a WAV's own list of facts."""
 
 from collections.abc import Sequence
 from typing import BinaryIO, Literal, NamedTuple
 
-from autotag.outputs.containers import GENRE, Damaged, Patch, TagContainer, Unwritable, Values, part
+from autotag.outputs.containers import COMMENT, GENRE, Damaged, Patch, TagContainer, Unwritable, Values, part
 from autotag.outputs.id3 import Id3, size_of_tag
+
+FACTS = {b"IGNR": GENRE, b"ICMT": COMMENT}
+"""Fields, by their names in a WAV's list of facts."""
 
 
 class _Chunk(NamedTuple):
@@ -37,8 +40,8 @@ class Chunked(TagContainer):
         self._pad = b"\0" if not found and (self._end - start) % 2 else b""
         super().__init__(self._id3.format, [], made + " and pad" * bool(self._pad))
         self.items = self._id3.items
-        if genre := tuple(_genre_of(file, chunks) if self._order == "little" else ()):
-            self.elsewhere[GENRE] = genre
+        if self._order == "little":
+            self.elsewhere |= _facts(file, chunks)
 
     def patches(self) -> list[Patch]:
         self._id3.items = self.items
@@ -99,16 +102,18 @@ def _chunks(
     return found
 
 
-def _genre_of(file: BinaryIO, chunks: list[_Chunk]) -> list[str]:
-    """The genre in the lists of facts of a WAV, `IGNR`."""
-    found = []
+def _facts(file: BinaryIO, chunks: list[_Chunk]) -> dict[str, Values]:
+    """The fields in the lists of facts of a WAV."""
+    found: dict[str, Values] = {}
     for chunk in chunks:
         if chunk.name == b"LIST" and 4 < chunk.size < 1 << 20:
             data = part(file, chunk.start + 8, chunk.size)
             at = 4 if data[:4] == b"INFO" else len(data)
             while at + 8 <= len(data):
                 size = int.from_bytes(data[at + 4 : at + 8], "little")
-                if data[at : at + 4].upper() == b"IGNR":
-                    found.append(data[at + 8 : at + 8 + size].decode("utf-8", "replace").strip("\0 "))
+                field = FACTS.get(data[at : at + 4].upper())
+                text = data[at + 8 : at + 8 + size].decode("utf-8", "replace").strip("\0 ")
+                if field and text:
+                    found[field] = (*found.get(field, ()), text)
                 at += 8 + size + size % 2
-    return [genre for genre in found if genre]
+    return found

@@ -17,6 +17,14 @@ BEFORE = "AUTOTAG_BEFORE"
 
 GENRE = "GENRE"
 MOOD = "MOOD"
+COMMENT, GROUPING, KEYWORDS, STYLE = PLAIN = "COMMENT", "GROUPING", "KEYWORDS", "STYLE"
+"""Fields of players, of which one may hold the tags without scores."""
+
+SHARED = GENRE, MOOD, *PLAIN
+"""Fields that people write as well: what they wrote stays."""
+
+FIELDS = AUTOTAG, *SHARED
+"""What autotag writes, besides what it needs to take that back."""
 
 Values = tuple[str, ...]
 
@@ -54,7 +62,7 @@ class TagContainer:
         made: what has to be made for tags, as the file has no place for them; empty if it has.
         dropped: the place for tags that autotag once made and that is to go again; empty if none.
         items: each frame, comment or atom as it stands in the file, in its order.
-        elsewhere: genre and mood in places that autotag does not write, such as an APEv2 tag.
+        elsewhere: values of `SHARED` fields in places that autotag does not write, such as an APEv2 tag.
     """
 
     KEYS: ClassVar[dict[str, tuple[str, ...]]]

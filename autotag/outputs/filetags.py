@@ -4,20 +4,16 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from autotag.audio.folders import check
 from autotag.errors import AudioError, ExtraMissing, TagsUnreadable, TagsUnwritable
-from autotag.meaning import meaning_of
 from autotag.outputs.before import MOST, Before, FileState, Was, parse
-from autotag.outputs.containers import AUTOTAG, BEFORE, GENRE, MOOD, Damaged, TagContainer, Values
+from autotag.outputs.containers import AUTOTAG, BEFORE, FIELDS, Damaged, TagContainer, Values
 from autotag.outputs.copies import check_writable, digest, put_copy, tidy, time_of_change
 from autotag.outputs.kinds import read_tags
-from autotag.request import LIKELY
-from autotag.result import Failure, Tag
-
-FIELDS = AUTOTAG, GENRE, MOOD
-"""What autotag writes, besides what it needs to take that back."""
+from autotag.result import Failure, path_bytes
+from autotag.system.text import as_unicode
 
 
 class Change(NamedTuple):
@@ -45,31 +41,18 @@ class Written:
     skipped: str = ""
     ok: ClassVar[bool] = True
 
-
-def fields(
-    tags: Iterable[Tag], genre: bool = False, mood: bool = False, minimum: float = LIKELY
-) -> dict[str, Values]:
-    """The fields to write for some tags: `AUTOTAG`, and if asked for genre and mood, as far as tags are one.
-
-    Args:
-        minimum: the score, 0 to 1, from which a tag counts as genre or mood.
-
-    >>> fields([Tag("rock", 0.61234), Tag("guitar", 0.5), Tag("folk", 0.2)], genre=True)
-    {'AUTOTAG': ('rock=0.6123', 'guitar=0.5000', 'folk=0.2000'), 'GENRE': ('Rock',)}
-    """
-    tags = list(tags)
-    found = {AUTOTAG: tuple(f"{tag}={score:.4f}" for tag, score in tags)}
-    for field, asked in ((GENRE, genre), (MOOD, mood)):
-        if asked:
-            names = (_name(field, tag) for tag, score in tags if score >= minimum)
-            found[field] = tuple(dict.fromkeys(name for name in names if name))
-    return found
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain values for JSON."""
+        found: dict[str, Any] = {"path": as_unicode(self.path)}
+        if found["path"] != self.path:
+            found["path_bytes"] = path_bytes(self.path)
+        found |= {"ok": True, "changes": _plain(self.changes), "kept": _plain(self.kept)}
+        found |= {"skipped": self.skipped} if self.skipped else {}
+        return found | {"warnings": [as_unicode(warning) for warning in self.warnings]}
 
 
-def _name(field: str, tag: str) -> str | None:
-    """What players call a tag that is a genre, or a mood."""
-    meaning = meaning_of(tag)
-    return meaning.genre if field == GENRE else meaning.mood
+def _plain(changes: Iterable[Change]) -> list[dict[str, Any]]:
+    return [{"field": field, "old": list(old), "new": list(new)} for field, old, new in changes]
 
 
 def write_tags(
@@ -90,8 +73,8 @@ def write_tags(
     file, which is said.
 
     Args:
-        wanted: values by field, as `fields` gives them.
-        force: write also over a genre or mood that a person wrote.
+        wanted: values by field, as `FieldRequest.fields` gives them.
+        force: write also over what a person wrote into those fields.
         dry_run: write nothing.
         keep_time: keep the time of modification; other programs may then miss the change.
         skip_links: leave a file alone that has other hard links.

@@ -12,15 +12,25 @@ from typing import ClassVar
 from autotag.outputs.containers import (
     AUTOTAG,
     BEFORE,
+    COMMENT,
     GENRE,
+    GROUPING,
+    KEYWORDS,
     MOOD,
     MOST_ITEMS,
+    STYLE,
     Damaged,
     Patch,
     TagContainer,
     Unwritable,
     Values,
 )
+
+OLD_NAMES = {"TCO": "TCON", "TXX": "TXXX", "COM": "COMM", "TT1": "TIT1", "GP1": "GRP1"}
+"""Of frames in version 2.2, and what they are called since."""
+
+LANGUAGE = b"eng"
+"""Of a comment: iTunes and others look for this one only."""
 
 MOST = 1 << 28
 """The size of a tag is a number of 28 bits."""
@@ -39,6 +49,10 @@ class Id3(TagContainer):
     KEYS: ClassVar = {
         GENRE: ("TCON", "TXXX:GENRE"),
         MOOD: ("TMOO", "TXXX:MOOD"),
+        COMMENT: ("COMM",),
+        GROUPING: ("TIT1", "GRP1"),
+        KEYWORDS: ("TXXX:KEYWORDS",),
+        STYLE: ("TXXX:STYLE",),
         AUTOTAG: ("TXXX:AUTOTAG",),
         BEFORE: ("TXXX:AUTOTAG_BEFORE",),
     }
@@ -104,26 +118,34 @@ class Id3(TagContainer):
 
     def key(self, item: bytes) -> str:
         name = item[: self._head[0]].decode("latin-1")
-        name = {"TCO": "TCON", "TXX": "TXXX"}.get(name, name)
-        if name != "TXXX":
+        name = OLD_NAMES.get(name, name)
+        if name not in ("TXXX", "COMM"):
             return name
-        return f"TXXX:{next(iter(_text(self._data(item))), '').upper()}"
+        description = next(iter(self._texts(item)), "").upper()
+        return f"{name}:{description}" if description or name == "TXXX" else name
 
     def values(self, item: bytes) -> Values:
-        found = _text(self._data(item))
-        return tuple(found[1:] if item[:3] == b"TXX" else found)
+        return tuple(self._texts(item)[item[:3] in (b"TXX", b"COM") :])
 
     def encode(self, field: str, values: Sequence[str]) -> list[bytes]:
         name, _, description = self.KEYS[field][field == MOOD and self._version < 4].partition(":")
-        texts = [description, *values] if description else list(values)
+        texts = [description, *values] if name in ("TXXX", "COMM") else list(values)
         data = _encode(texts, self._version)
+        if name == "COMM":
+            data = data[:1] + LANGUAGE + data[1:]
         if self._version == 2:
-            return [{"TCON": b"TCO", "TXXX": b"TXX"}[name] + len(data).to_bytes(3, "big") + data]
+            old = next(old for old, new in OLD_NAMES.items() if new == name)
+            return [old.encode() + len(data).to_bytes(3, "big") + data]
         size = _digits(len(data), 7 if self._version == 4 and not self._plain else 8)
         return [name.encode() + size + b"\0\0" + data]
 
     def is_item(self, data: bytes) -> bool:
         return _frames(data, self._version, 8 if self._plain else 7) == ([data], b"")
+
+    def _texts(self, item: bytes) -> list[str]:
+        """The texts of a frame; of a comment and a text of one's own its description first."""
+        data = self._data(item)
+        return _text(data[:1] + data[4:] if item[:3] == b"COM" else data)
 
     @property
     def _head(self) -> tuple[int, int]:

@@ -10,7 +10,16 @@ from typing import BinaryIO
 
 from autotag.errors import ExtraMissing, TagsUnreadable, TagsUnwritable, UnreadableAudio
 from autotag.outputs.chunks import Chunked
-from autotag.outputs.containers import GENRE, MOOD, Damaged, TagContainer, Unwritable, Values, part
+from autotag.outputs.containers import (
+    COMMENT,
+    GENRE,
+    SHARED,
+    Damaged,
+    TagContainer,
+    Unwritable,
+    Values,
+    part,
+)
 from autotag.outputs.id3 import Id3, size_of_tag, v1_of
 from autotag.outputs.mp4 import Mp4
 from autotag.outputs.ogg import Ogg
@@ -98,7 +107,7 @@ def _container(file: BinaryIO, size: int) -> TagContainer:
         tags = tags[1:]
     else:
         raise Damaged(f"its bytes are {_name(head)}")
-    for field in (GENRE, MOOD):
+    for field in SHARED:
         values = (*found.elsewhere.get(field, ()), *_elsewhere(file, field, tags, end))
         if values := tuple(dict.fromkeys(value for value in values if value.strip())):
             found.elsewhere[field] = values
@@ -152,11 +161,13 @@ def _elsewhere(file: BinaryIO, field: str, tags: Sequence[bytes], end: bytes) ->
             continue
     with suppress(Exception):  # most files have none, and of a damaged one the parser raises what comes
         found += str(APEv2(fileobj=file).get(field, "")).split("\0")
-    return (*found, *(_genre_of_v1(v1_of(end)) if field == GENRE else ()))
+    return (*found, *_of_v1(v1_of(end), field))
 
 
-def _genre_of_v1(data: bytes) -> Values:
-    from mutagen.id3 import TCON
+def _of_v1(data: bytes, field: str) -> Values:
+    from mutagen.id3 import TCON, ParseID3v1
 
-    number = data[-1] if data else 255
+    if field == COMMENT:
+        return tuple(str((ParseID3v1(data) or {}).get("COMM", "")).splitlines()[:1])
+    number = data[-1] if data and field == GENRE else 255
     return (TCON.GENRES[number],) if number < len(TCON.GENRES) else ()

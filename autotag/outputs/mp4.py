@@ -7,9 +7,14 @@ from typing import BinaryIO, ClassVar, NamedTuple
 from autotag.outputs.containers import (
     AUTOTAG,
     BEFORE,
+    COMMENT,
     GENRE,
+    GROUPING,
+    KEYWORDS,
     MOOD,
     MOST_ITEMS,
+    SHARED,
+    STYLE,
     Damaged,
     Patch,
     TagContainer,
@@ -49,6 +54,10 @@ class Mp4(TagContainer):
     KEYS: ClassVar = {
         GENRE: ("\xa9GEN", "GNRE", "----:GENRE"),
         MOOD: ("----:MOOD",),
+        COMMENT: ("\xa9CMT",),
+        GROUPING: ("\xa9GRP",),
+        KEYWORDS: ("----:KEYWORDS",),
+        STYLE: ("----:STYLE",),
         AUTOTAG: ("----:AUTOTAG",),
         BEFORE: ("----:AUTOTAG_BEFORE",),
     }
@@ -150,9 +159,10 @@ class Mp4(TagContainer):
 
     def encode(self, field: str, values: Sequence[str]) -> list[bytes]:
         data = b"".join(_atom(b"data", b"\0\0\0\1\0\0\0\0" + v.encode("utf-8", "replace")) for v in values)
-        if field == GENRE:
-            return [_atom(b"\xa9gen", data)]
-        mean = b"com.apple.iTunes" if field == MOOD else b"com.autotag"
+        key = self.KEYS[field][0]
+        if not key.startswith("----"):
+            return [_atom(key.lower().encode("latin-1"), data)]
+        mean = b"com.apple.iTunes" if field in SHARED else b"com.autotag"
         name = _atom(b"mean", bytes(4) + mean) + _atom(b"name", bytes(4) + field.encode())
         return [_atom(b"----", name + data)]
 

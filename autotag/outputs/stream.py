@@ -5,11 +5,19 @@ import io
 import os
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO, get_args
 
+from autotag.meaning import Kind, meaning_of
 from autotag.request import LIKELY
 from autotag.result import FIELDS, Failure, Outcome, path_bytes, to_row
 from autotag.system.text import as_json, printable
+
+
+class Plain(Protocol):
+    """What there is to say of a file."""
+
+    def to_dict(self) -> dict[str, Any]: ...
+
 
 Results = Iterable[Outcome]
 
@@ -18,6 +26,9 @@ COLUMNS = tuple(name for field in FIELDS for name in ((field, "scores") if field
 
 BAR = 30
 """Characters of the bar of a score of 1."""
+
+KIND = max(map(len, get_args(Kind)))
+"""Characters of the widest kind of tag."""
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
@@ -32,14 +43,16 @@ def write_jsonl(results: Results, stream: TextIO) -> None:
         stream.flush()
 
 
-def write_json(results: Results, stream: TextIO) -> None:
-    """One JSON array, an object a file."""
+def write_json(results: Iterable[Plain], stream: TextIO) -> None:
+    """One JSON array, an object a file; it is whole if the run is interrupted too."""
     separator = "["
-    for result in results:
-        stream.write(f"{separator}\n{as_json(result.to_dict(), indent=2)}")
-        stream.flush()
-        separator = ","
-    stream.write("[]\n" if separator == "[" else "\n]\n")
+    try:
+        for result in results:
+            stream.write(f"{separator}\n{as_json(result.to_dict(), indent=2)}")
+            stream.flush()
+            separator = ","
+    finally:
+        stream.write("[]\n" if separator == "[" else "\n]\n")
 
 
 def write_csv(results: Results, stream: TextIO) -> None:
@@ -60,7 +73,10 @@ def write_lines(results: Results, stream: TextIO) -> None:
 
 
 def write_table(results: Results, stream: TextIO) -> None:
-    """For people: a heading and a bar chart a file, likely tags bright. Failures are left to stderr."""
+    """For people: a heading a file, and its tags by what they are about. Failures are left to stderr.
+
+    Likely tags are said to be, and on a terminal the others are faint.
+    """
     coloured = stream.isatty() and not os.environ.get("NO_COLOR")
 
     def styled(text: str, style: int) -> str:
@@ -71,10 +87,19 @@ def write_table(results: Results, stream: TextIO) -> None:
             continue
         facts = f"  {result.duration:.1f} s  {result.model}  {sum(result.ms.values()):.0f} ms"
         stream.write(styled(printable(result.path or ""), 1) + styled(facts, 2) + "\n")
-        width = max((len(tag) for tag, _ in result.tags), default=0)
-        for tag, score in result.tags:
-            bar = styled(_bar(score), 36 if score >= LIKELY else 2)
-            stream.write(f" {printable(tag):{width}} {score:.2f} {bar}\n")
+        width = max((len(printable(tag)) for tag, _ in result.tags), default=0)
+        for kind in get_args(Kind):
+            about = kind
+            for tag, score in result.tags:
+                if meaning_of(tag).kind != kind:
+                    continue
+                named = f"{printable(tag):{width}} {score:.2f}"
+                if score >= LIKELY:
+                    line = f"{named} {styled(_bar(score), 36)} likely"
+                else:
+                    line = styled(f"{named} {_bar(score)}", 2)
+                stream.write(f" {about:{KIND}} {line}\n")
+                about = ""
         if not result.tags:
             stream.write(styled(" no tag", 2) + "\n")
         stream.flush()

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from typing import BinaryIO, ClassVar
 
 from autotag.outputs.containers import (
-    AUTOTAG,
     BEFORE,
-    GENRE,
-    MOOD,
+    COMMENT,
+    FIELDS,
     MOST_ITEMS,
     Damaged,
     Patch,
@@ -25,7 +24,7 @@ VENDOR = b"autotag"
 class Vorbis(TagContainer):
     """A list of comments, whatever it stands in."""
 
-    KEYS: ClassVar = {GENRE: (GENRE,), MOOD: (MOOD,), AUTOTAG: (AUTOTAG,), BEFORE: (BEFORE,)}
+    KEYS: ClassVar = {field: (field,) for field in (*FIELDS, BEFORE)} | {COMMENT: (COMMENT, "DESCRIPTION")}
 
     def __init__(self, data: bytes, made: str = "") -> None:
         reader = _Reader(data)

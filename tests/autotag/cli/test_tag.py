@@ -32,7 +32,7 @@ def test_no_arguments_is_help(autotag: Run) -> None:
 
 
 COMMANDS = (
-    *("tag", "write", "models", "bench", "choose", "scan", "find", "similar", "stats"),
+    *("tag", "write", "models", "bench", "choose", "scan", "find", "similar", "stats", "correct"),
     *("embed", "taggram", "sonify", "report"),
 )
 
@@ -73,7 +73,7 @@ def test_every_output_shows_the_same_tags_with_the_same_scores(autotag: Run) -> 
         assert [tag["tag"] for tag in found["tags"]] == [tag for tag, _ in expected]
         assert [tag["score"] for tag in found["tags"]] == pytest.approx([s for _, s in expected], abs=0.01)
     _, *rows = autotag(SONG, "--model", SMALL, "--top", 4).stdout.splitlines()
-    assert [row.split("0.")[0].strip() for row in rows] == [tag for tag, _ in expected]
+    assert {row[12:].split("0.")[0].strip() for row in rows} == {tag for tag, _ in expected}
     (line,) = autotag(SONG, "--model", SMALL, "--top", 4, "--format", "line").stdout.splitlines()
     assert [tag.rsplit(" ", 1)[0] for tag in line.split(": ")[1].split(", ")] == [tag for tag, _ in expected]
     (row,) = csv.DictReader(
@@ -270,6 +270,83 @@ def test_a_list_of_files_and_folders(autotag: Run, mixed: Path) -> None:
     assert json.loads(piped.stdout)["path"] == str(SONG)
     empty = subprocess.run(command, input=b"", capture_output=True, cwd=ROOT, check=True)
     assert (empty.stdout, empty.stderr) == (b"", b"")
+
+
+def piped(data: bytes, *arguments: object) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "autotag", *map(str, arguments), "--model", SMALL]
+    return subprocess.run(command, input=data, capture_output=True, cwd=ROOT)
+
+
+def test_audio_on_standard_input() -> None:
+    whole = json.loads(piped(b"", SONG, "--format", "jsonl").stdout)
+    for arguments in (["-"], ["tag", "-"]):
+        row = json.loads(piped(SONG.read_bytes(), *arguments, "--format", "jsonl").stdout)
+        assert (row["path"], row["ok"]) == ("-", True)
+        assert (row["tags"], row["duration"]) == (whole["tags"], whole["duration"])
+    assert piped(SONG.read_bytes(), "-").stdout.decode().startswith("-  30.0 s  ")
+
+
+def test_a_stream_that_does_not_say_how_long_it_is() -> None:
+    out = io.BytesIO()
+    soundfile.write(out, music(30, 12000), 12000, format="WAV")
+    data = out.getvalue()
+    size = b"\xff" * 4  # as ffmpeg writes it into a pipe
+    endless = data[:4] + size + data[8:].replace(data[40:44], size, 1)
+    assert (data[36:40], endless[40:44]) == (b"data", size)
+    rows = [json.loads(piped(each, "-", "--format", "jsonl").stdout) for each in (data, endless)]
+    assert rows[0]["tags"] == rows[1]["tags"]
+    assert rows[1]["duration"] == 30
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "error: -: standard input is empty. Did the program that writes it fail?\n"),
+        (b"words " * 1000, "error: -: not WAV, FLAC"),
+    ],
+)
+def test_no_audio_on_standard_input_is_exit_1(data: bytes, message: str) -> None:
+    run = piped(data, "-", "--format", "jsonl")
+    assert run.returncode == 1
+    assert run.stderr.decode().startswith(message)
+    assert json.loads(run.stdout)["path"] == "-"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-", "--files-from", "-"], "--files-from"),
+        (["-", "--out", "tags.csv"], "--out"),
+        (["-", "--compare"], "--compare"),
+        (["-", "song.mp3"], "Name - alone there, and files here."),
+        (["scan", "-"], "Only 'autotag tag' takes audio from standard input."),
+        (["write", "-"], "Only 'autotag tag' takes audio from standard input."),
+    ],
+)
+def test_standard_input_stands_alone(arguments: list[str], message: str) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "autotag", *arguments],
+        input=SONG.read_bytes(),
+        capture_output=True,
+        cwd=ROOT,
+        env=os.environ | {"COLUMNS": "200", "NO_COLOR": "1"},
+    )
+    assert (run.returncode, run.stdout) == (2, b"")
+    assert message in run.stderr.decode()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX terminal")
+def test_standard_input_that_is_a_terminal() -> None:
+    import pty
+
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "autotag", "-"]
+    environment = os.environ | {"COLUMNS": "200", "NO_COLOR": "1"}
+    run = subprocess.run(command, stdin=theirs, capture_output=True, cwd=ROOT, env=environment, timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    assert run.returncode == 2
+    assert b"Nothing is piped into standard input. Pipe audio: ffmpeg" in run.stderr
 
 
 def test_globs_and_shards(autotag: Run, mixed: Path) -> None:

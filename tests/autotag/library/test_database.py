@@ -130,6 +130,19 @@ def test_a_tag_set_by_hand_wins_and_stays(tmp_path: Path) -> None:
             library.correct("c", "piano", True)
 
 
+def test_what_a_track_has_not_has_none_that_implies_it(tmp_path: Path) -> None:
+    with Library(tmp_path / "library.sqlite", MODEL) as library:
+        library.write(track("a", MODEL, choir=0.9, opera=0.8, piano=0.7))
+        library.correct("a", "vocals", False)
+        (outcome,) = library.outcomes()
+        assert isinstance(outcome, Result)
+        assert {tag for tag, score in outcome.tags if score > 0.5} == {"piano"}
+        library.correct("a", "opera", True)
+        assert [found.path for found in find(library, ["opera"])] == ["a"], "which was said too"
+        assert find(library, ["choir"]) == []
+        assert library.corrections("a") == {"opera": True, "vocals": False}
+
+
 def test_it_is_of_one_model_unless_all_is_to_be_tagged_again(tmp_path: Path) -> None:
     path = tmp_path / "library.sqlite"
     with Library(path, MODEL) as library:

@@ -12,14 +12,15 @@ import soundfile
 
 from autotag.errors import TagsUnreadable
 from autotag.outputs.containers import AUTOTAG, BEFORE, GENRE, patched
-from autotag.outputs.filetags import attempt, fields, undo_tags, write_tags
+from autotag.outputs.fields import FieldRequest
+from autotag.outputs.filetags import attempt, undo_tags, write_tags
 from autotag.outputs.kinds import read_tags
 from autotag.result import Failure, Tag
 from tests.conftest import SONG, Run, encode, music
 
 mutagen = pytest.importorskip("mutagen", reason="mutagen, which writes tags, is not installed")
 
-ROCK = fields([Tag("rock", 0.5)], genre=True)
+ROCK = FieldRequest(genres=0).fields([Tag("rock", 0.5)])
 KINDS = ("mp3", "flac", "m4a", "wav")
 
 

@@ -15,7 +15,8 @@ import soundfile
 
 from autotag.errors import AudioError, TagsUnwritable
 from autotag.outputs.containers import AUTOTAG, GENRE, MOOD, patched
-from autotag.outputs.filetags import fields, undo_tags, write_tags
+from autotag.outputs.fields import FieldRequest
+from autotag.outputs.filetags import undo_tags, write_tags
 from autotag.outputs.kinds import read_tags
 from autotag.result import Tag
 from tests.conftest import SONG, encode, music
@@ -25,8 +26,10 @@ FLAC = pytest.importorskip("mutagen.flac").FLAC
 OggPage = pytest.importorskip("mutagen.ogg").OggPage
 MP4 = pytest.importorskip("mutagen.mp4").MP4
 
-SHORT = fields([Tag("rock", 0.9), Tag("quiet", 0.8)], genre=True, mood=True)
-LONG = fields([Tag(f"tag number {n} of the many", 0.9) for n in range(400)] + [Tag("jazz", 0.6)], genre=True)
+SHORT = FieldRequest(genres=0, moods=0).fields([Tag("rock", 0.9), Tag("quiet", 0.8)])
+LONG = FieldRequest(genres=0).fields(
+    [Tag(f"tag number {n} of the many", 0.9) for n in range(400)] + [Tag("jazz", 0.6)]
+)
 MP3 = SONG.read_bytes()[:40_000]
 
 

@@ -20,7 +20,8 @@ from autotag.audio.folders import audio_files
 from autotag.errors import TagsUnwritable
 from autotag.outputs import copies
 from autotag.outputs.containers import AUTOTAG
-from autotag.outputs.filetags import fields, is_own_write, undo_tags, write_tags
+from autotag.outputs.fields import FieldRequest
+from autotag.outputs.filetags import is_own_write, undo_tags, write_tags
 from autotag.outputs.kinds import read_tags
 from autotag.result import Tag
 from autotag.system.files import LATEST
@@ -32,8 +33,8 @@ pytest.importorskip("mutagen", reason="mutagen, which writes tags, is not instal
 KILLS = int(os.environ.get("KILLS", 5))
 """`KILLS=100 pytest tests/autotag/outputs/test_copies.py -k kill` tries more."""
 
-ROCK = fields([Tag("rock", 0.5)])
-JAZZ = fields([Tag("jazz", 0.5)])  # as long
+ROCK = FieldRequest().fields([Tag("rock", 0.5)])
+JAZZ = FieldRequest().fields([Tag("jazz", 0.5)])  # as long
 OLD = SONG.read_bytes()
 
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX")
@@ -104,14 +105,14 @@ def test_autotag_knows_its_own_writes(song: Path) -> None:
     assert not is_own_write(song, first.st_size, first.st_mtime_ns), "it has not written"
     write_tags(song, ROCK)
     second = song.stat()
-    write_tags(song, fields([Tag("jazz", 0.25), Tag("folk", 0.2)]))
+    write_tags(song, FieldRequest().fields([Tag("jazz", 0.25), Tag("folk", 0.2)]))
     for status in (first, second):
         assert is_own_write(song, status.st_size, status.st_mtime_ns)
         assert is_own_write(song, None, status.st_mtime_ns)
         assert not is_own_write(song, status.st_size + 1, status.st_mtime_ns)
         assert not is_own_write(song, status.st_size, status.st_mtime_ns + 3 * 10**9)
     for number in range(20):
-        write_tags(song, fields([Tag("jazz", number / 100)]))
+        write_tags(song, FieldRequest().fields([Tag("jazz", number / 100)]))
     assert is_own_write(song, first.st_size, first.st_mtime_ns), "however often it has written"
 
     coarse = song.stat().st_mtime_ns // 10**9 * 10**9

@@ -20,7 +20,8 @@ from autotag.errors import (
     TagsUnwritable,
 )
 from autotag.outputs.containers import AUTOTAG, BEFORE, GENRE, MOOD, TagContainer, patched
-from autotag.outputs.filetags import Change, Written, attempt, fields, undo_tags, write_tags
+from autotag.outputs.fields import FieldRequest
+from autotag.outputs.filetags import Change, Written, attempt, undo_tags, write_tags
 from autotag.outputs.kinds import read_tags
 from autotag.result import Failure, Tag
 from tests.conftest import ROOT, SONG, Run, encode, music
@@ -30,7 +31,7 @@ id3 = pytest.importorskip("mutagen.id3")
 
 SMALL = "vgg-12k-48-x10-db"
 TAGS = (Tag("rock", 0.81234), Tag("jazz", 0.75), Tag("quiet", 0.5), Tag("guitar", 0.25), Tag("sad", 0.2))
-ALL = fields(TAGS, genre=True, mood=True)
+ALL = FieldRequest(genres=0, moods=0).fields(TAGS)
 FORMATS = ("mp3", "wav", "aiff", "flac", "ogg", "opus", "m4a")
 
 
@@ -128,7 +129,7 @@ def test_tags_are_written_and_taken_back_and_the_audio_stays(tmp_path: Path, suf
 
     assert write_tags(path, ALL, force=True).changes == (Change(GENRE, ("Polka", "Waltz"), ("Rock", "Jazz")),)
     assert values(path) == ALL
-    again = fields([Tag("pop", 0.5)], genre=True)
+    again = FieldRequest(genres=0).fields([Tag("pop", 0.5)])
     write_tags(path, again, force=True)
     assert values(path) == {**again, MOOD: ()}, "a later run replaces all of an earlier one"
 
@@ -242,10 +243,10 @@ def test_what_a_person_wrote_since_stays(tmp_path: Path, suffix: str) -> None:
 def test_nothing_to_say_writes_nothing(tmp_path: Path) -> None:
     path = make(tmp_path, "flac")
     before = path.read_bytes()
-    assert write_tags(path, fields([], genre=True, mood=True)) == Written(str(path), (), ())
+    assert write_tags(path, FieldRequest(genres=0, moods=0).fields([])) == Written(str(path), (), ())
     assert path.read_bytes() == before
     write_tags(path, ALL)
-    write_tags(path, fields([], genre=True, mood=True))
+    write_tags(path, FieldRequest(genres=0, moods=0).fields([]))
     assert values(path) == {AUTOTAG: (), GENRE: ("Polka", "Waltz"), MOOD: ()}
 
 

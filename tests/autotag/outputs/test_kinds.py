@@ -10,7 +10,8 @@ import soundfile
 from autotag.audio.decode import decode
 from autotag.errors import TagsUnreadable
 from autotag.outputs.containers import AUTOTAG, GENRE, MOOD
-from autotag.outputs.filetags import Change, fields, undo_tags, write_tags
+from autotag.outputs.fields import FieldRequest
+from autotag.outputs.filetags import Change, undo_tags, write_tags
 from autotag.outputs.kinds import read_tags
 from autotag.result import Tag
 from tests.conftest import SONG, encode, music
@@ -19,7 +20,7 @@ mutagen = pytest.importorskip("mutagen", reason="mutagen, which writes tags, is 
 id3 = pytest.importorskip("mutagen.id3")
 apev2 = pytest.importorskip("mutagen.apev2")
 
-ALL = fields([Tag("rock", 0.8), Tag("quiet", 0.6)], genre=True, mood=True)
+ALL = FieldRequest(genres=0, moods=0).fields([Tag("rock", 0.8), Tag("quiet", 0.6)])
 ENDINGS = ("mp3", "wav", "aiff", "flac", "ogg", "opus", "m4a", "wma", "txt", "")
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from autotag.outputs.filetags import attempt, fields
+from autotag.outputs.fields import FieldRequest
+from autotag.outputs.filetags import attempt
 from autotag.result import Failure, Tag
 from tests.conftest import encode, music
 
@@ -20,7 +21,7 @@ id3 = pytest.importorskip("mutagen.id3")
 MUTATED = int(os.environ.get("MUTATED", 300))
 """`MUTATED=10000 pytest tests/autotag/outputs/test_mutated.py` tries more."""
 
-ALL = fields([Tag("rock", 0.8), Tag("quiet", 0.6)], genre=True, mood=True)
+ALL = FieldRequest(genres=0, moods=0).fields([Tag("rock", 0.8), Tag("quiet", 0.6)])
 
 
 def originals(folder: Path) -> dict[str, bytes]:
