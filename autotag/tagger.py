@@ -23,6 +23,7 @@ from autotag.meaning import Output
 from autotag.models.registry import ModelChoice, load
 from autotag.request import TagRequest
 from autotag.result import Failure, Outcome, Result
+from autotag.system.progress import progressed
 
 Array = NDArray[np.float32]
 Item = TypeVar("Item")
@@ -218,6 +219,7 @@ class Tagger:
         while batch := list(islice(cut, self._batch)):
             started = time.perf_counter()
             outputs.append(self._model(np.stack(batch)))
+            progressed()
             ms["model"] += 1000 * (time.perf_counter() - started)
         ms["mel"] -= ms["decode"]  # its clock ran while it waited for samples
 

@@ -17,6 +17,7 @@ from autotag.audio.mel import Array
 from autotag.audio.parts import Part
 from autotag.audio.sndfile import Libsndfile, Refused
 from autotag.errors import AudioError, NotAudio
+from autotag.system.progress import progressed
 
 SILENCE = 10 ** (-90 / 20)
 """A peak below -90 dBFS, the last bit of a 16-bit file, is silence."""
@@ -117,6 +118,7 @@ class Asked:
             blocks = decoder.blocks(start)
             for block in conformed(blocks, decoder, self.samplerate, self.channels):
                 self._content.check()
+                progressed()
                 yield block
         except AudioError:
             raise
