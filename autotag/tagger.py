@@ -226,6 +226,8 @@ class Tagger:
         length = config.segment_samples / config.sr
         part = sound.seconds_read if sound.seconds_read < sound.duration else None
         warnings = list(sound.warnings)
+        if self.metadata.untrained:
+            warnings.append(f"{self.metadata.name} is untrained: its tags mean nothing")
         if part is None and is_short(round(sound.duration * config.sr), config.segment_samples):
             warnings.append(
                 f"{sound.duration:.1f} s is less than one segment of {length:.1f} s: repeated to fill it"
