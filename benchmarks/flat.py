@@ -3,8 +3,8 @@
     python benchmarks/flat.py --files 5000
 
 The files are short songs in several formats, and such that cannot be tagged: damaged, cut off, empty and
-missing ones. Prints a line for every tenth of them. Linux only: it reads /proc. The exit code is 1 if there are
-more descriptors or threads at the end than after the first fifth, or over a tenth more memory.
+missing ones. Prints a line for every tenth of them. The exit code is 1 if there are more descriptors or
+threads at the end than after the first fifth, or over a tenth more memory. Linux only: it reads /proc.
 """
 
 import argparse
