@@ -93,10 +93,8 @@ def _ogg_end(content: Content, start: int) -> tuple[int, bool]:
         begin = max(start, stop - PIECE)
         data = content.read(begin, min(PIECE + 3, content.size - begin))
         if (found := data.rfind(b"OggS\0")) >= 0:
-            head = content.read(begin + found, 27 + 255)
-            size = 27 + head[26] + sum(head[27 : 27 + head[26]]) if len(head) > 26 else PIECE
-            whole = begin + found + size <= content.size
-            return begin + found + (size if whole else 0), not whole
+            whole = 0 < (following := _next_page(content, begin + found)) <= content.size
+            return (following if whole else begin + found), not whole
         stop = begin
     return content.size, False
 
@@ -107,8 +105,22 @@ def _ogg_starts(content: Content, start: int) -> Iterator[int]:
     for at in content.find(OGG_START, start, content.size):
         if at != expected:
             yield at
-        head = content.read(at, 27 + 255)
-        expected = at + 27 + head[26] + sum(head[27 : 27 + head[26]]) if len(head) > 26 else -1
+        expected = _next_page(content, at)
+
+
+def ogg_streams(content: Content, start: int) -> int:
+    """How many streams side by side an Ogg begins with."""
+    count = 0
+    while start >= 0 and content.read(start, len(OGG_START)) == OGG_START:
+        count += 1
+        start = _next_page(content, start)
+    return count
+
+
+def _next_page(content: Content, at: int) -> int:
+    """Where the page ends that starts there; -1 if its head breaks off."""
+    head = content.read(at, 27 + 255)
+    return at + 27 + head[26] + sum(head[27 : 27 + head[26]]) if len(head) > 26 else -1
 
 
 def _mp3(content: Content, start: int) -> Iterator[Part]:
