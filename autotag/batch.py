@@ -14,7 +14,8 @@ from autotag.request import TagRequest
 from autotag.result import Failure, Outcome
 from autotag.system.cores import usable_cores
 from autotag.system.files import size_and_time
-from autotag.system.pool import Crash, in_processes, may_start_processes
+from autotag.system.pool import in_processes, may_start_processes
+from autotag.system.worker import Crash
 
 if TYPE_CHECKING:
     from autotag.models.registry import ModelChoice
@@ -36,9 +37,9 @@ def tag_files(
         paths: of files; one path is a list of one.
         model: a configuration, the name of an installed model, or an ONNX file.
         request: which tags, and what else.
-        jobs: processes of one thread each, of which one that crashes is a Failure of the file it was at; by
-            default one a core. 0 tags in this process, with all cores it may use, as does a daemonic
-            process of `multiprocessing`, which may have no children.
+        jobs: processes of one thread each; by default one a core. One that crashes, or makes no progress for
+            5 minutes, is a Failure of the file it was at. 0 tags in this process, with all cores it may use,
+            as does a daemonic process of `multiprocessing`, which may have no children.
 
     Raises:
         ModelNotFound, ModelError, VocabularyNotFound, WorkerError
@@ -82,9 +83,12 @@ def _tag(tagger: "Tagger", request: TagRequest, path: PathInput) -> Outcome:
 
 
 def _crashed(path: PathInput, crash: Crash) -> Failure:
+    if not isinstance(path, str | os.PathLike):
+        message = f"{path!r:.60}: the process that read it {crash.how}. Give its path."
+        return Failure(None, Crashed.__name__, message)
     message = (
-        f"{path}: the process that read it crashed ({crash.how}). Convert it, or leave it out; if memory ran "
-        "out, use fewer --jobs."
+        f"{path}: the process that read it {crash.how}. Convert it, or leave it out; if memory ran out, use "
+        "fewer --jobs."
     )
     return Failure(str(path), Crashed.__name__, message, *_state(path))
 

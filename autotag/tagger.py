@@ -22,6 +22,7 @@ from autotag.models.registry import ModelChoice, load
 from autotag.request import TagRequest
 from autotag.result import Failure, Outcome, Result
 from autotag.scores import Scores
+from autotag.system.progress import progressed
 
 Array = NDArray[np.float32]
 Item = TypeVar("Item")
@@ -148,12 +149,15 @@ class Tagger:
         while batch := list(islice(cut, self._batch)):
             started = time.perf_counter()
             outputs.append(self._model(np.stack(batch)))
+            progressed()
             ms["model"] += 1000 * (time.perf_counter() - started)
         ms["mel"] -= ms["decode"]  # its clock ran while it waited for samples
 
         length = config.segment_samples / config.sr
         part = sound.seconds_read if sound.seconds_read < sound.duration else None
         warnings = list(sound.warnings)
+        if self.metadata.untrained:
+            warnings.append(f"{self.metadata.name} is untrained: its tags mean nothing")
         if part is None and is_short(round(sound.duration * config.sr), config.segment_samples):
             warnings.append(
                 f"{sound.duration:.1f} s is less than one segment of {length:.1f} s: repeated to fill it"

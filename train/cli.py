@@ -18,6 +18,7 @@ from train.options import (
     Audio,
     Cache,
     Data,
+    DataIfTrained,
     DatasetWord,
     Device,
     Epochs,
@@ -116,7 +117,7 @@ def fit(
 
 @app.command()
 def study(
-    data: Data,
+    data: DataIfTrained = None,
     arch: Arch = "all",
     only: Only = None,
     runs: Annotated[int, typer.Option(min=1, help="Train each configuration with N seeds.")] = 3,
@@ -128,13 +129,21 @@ def study(
     audio: Audio = None,
     cache: Cache = Path("cache"),
     work: Work = Path("runs"),
+    list_: Annotated[
+        bool, typer.Option("--list", help="Show the configurations and what they cost, and train nothing.")
+    ] = False,
 ) -> None:
     """Train the grid, each run into a folder; start it again to go on, or several times to share it."""
     from train.data import read
-    from train.study import choose
+    from train.study import choose, listing
     from train.study import study as run_study
 
     configs = choose(arch, only or ())
+    if list_:
+        typer.echo(listing(configs))
+        return
+    if data is None:
+        raise typer.BadParameter("Name a data set, or use --list.", param_hint="--data")
     chosen = chosen_recipe(recipe, labels, epochs, without)
     run_study(configs, runs, read(data, chosen.labels, audio), cache, work, chosen, device)
     typer.echo(work)
@@ -174,6 +183,13 @@ def export(
     everything: Annotated[
         bool, typer.Option("--all", help="Export the run of every configuration in WORK that validates best.")
     ] = False,
+    untrained: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CONFIG",
+            help="Write this one with random weights into WORK/untrained, to be timed.",
+        ),
+    ] = None,
     models: ModelsFolder = Path("runs/models"),
     dataset: DatasetWord = None,
     label_source: LabelWord = None,
@@ -182,13 +198,18 @@ def export(
     work: Work = Path("runs"),
 ) -> None:
     """Write a run's ONNX files, float32 and INT8, with scores of both, and INT8 into the models."""
+    if (run is not None) + everything + (untrained is not None) != 1:
+        raise typer.BadParameter("Name one RUN, or use --all or --untrained.")
+    if untrained is not None:
+        from train.export.untrained import export_untrained
+
+        typer.echo(export_untrained(Config.parse(untrained), work / "untrained"))
+        return
     from train.data import read
     from train.export.publish import Words, best_runs, is_published
     from train.export.publish import export as run_export
     from train.fit.run import alone, asked
 
-    if (run is None) == (not everything):
-        raise typer.BadParameter("name one RUN, or use --all")
     words = Words(dataset, label_source, licence)
     read_once = functools.cache(read)
     for folder in best_runs(work) if run is None else [run]:

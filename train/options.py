@@ -3,7 +3,7 @@
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,9 +12,9 @@ from autotag.config import RESOLUTIONS
 if TYPE_CHECKING:
     from train.fit.recipe import Recipe
 
-Data = Annotated[
-    Path, typer.Option(help="Read this folder: MagnaTagATune's layout, or the Million Song Dataset's.")
-]
+_DATA: Any = typer.Option(help="Read this folder: MagnaTagATune's layout, or the Million Song Dataset's.")
+Data = Annotated[Path, _DATA]
+DataIfTrained = Annotated[Path | None, _DATA]
 Audio = Annotated[
     str | None,
     typer.Option(

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from autotag.config import GRID, RESOLUTIONS, Config
+from autotag.models.registry import models
 from train.console import say
 from train.data.dataset import Dataset
 from train.errors import RunBusy, RunError, RunsFailed
@@ -16,7 +17,12 @@ from train.export.publish import to_fp32
 from train.fit.loop import fit
 from train.fit.recipe import Recipe
 from train.fit.run import alone
-from train.networks import cost
+from train.networks import cost, pooling
+
+NOTE = (
+    "Frames and GMAC are of one segment, of 29.1 s for VGG-CNN and 3 s for MUSICNN. "
+    "time:, bands: max-pooling of each block."
+)
 
 
 def choose(arch: str, only: Iterable[str]) -> list[Config]:
@@ -36,6 +42,22 @@ def choose(arch: str, only: Iterable[str]) -> list[Config]:
             )
     chosen = [config for config in configs if any(fnmatchcase(config.name, p) for p in patterns)]
     return sorted(chosen, key=lambda config: cost(config)[0])
+
+
+def listing(configs: Iterable[Config]) -> str:
+    """The study's Tables 2 and 3 for people: a line a configuration, with whether it is installed."""
+    installed = {file.metadata.config for file in models().values()}
+    rows = [["configuration", "frames", "time:", "bands:", "GMAC", "parameters", "installed"]]
+    for config in configs:
+        macs, parameters = cost(config)
+        pools = (" ".join(map(str, sizes)) or "all" for sizes in pooling(config))
+        costs = f"{macs / 1e9:.3f}", f"{parameters:,}"
+        rows.append([config.name, str(config.frames), *pools, *costs, "yes" if config in installed else "no"])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join([name.ljust(widths[0]), *(map(str.rjust, cells, widths[1:]))]) for name, *cells in rows
+    ]
+    return "\n".join([*lines, NOTE])
 
 
 def study(

@@ -9,6 +9,7 @@ import numpy as np
 from autotag.audio.mel import Array
 from autotag.audio.sndfile import Refused
 from autotag.audio.source import Source
+from autotag.audio.streams import ac3_length, chained
 from autotag.errors import NotAudio
 
 QUIET_BLOCKS = 16
@@ -31,8 +32,6 @@ _TYPES = {1: "AC-3", 11: "DTS", 12: "DTS", 13: "DTS", 17: "DTS-HD", 21: "E-AC-3"
 _DTS = (b"\xfe\x7f\x01\x80", b"\x7f\xfe\x80\x01", b"\xff\x1f\x00\xe8", b"\x1f\xff\xe8\x00")
 """How a frame begins, with words of 16 or 14 bits, in either order."""
 
-_AC3_KBITS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640)
-
 
 def recognised(block: Array) -> Coded | None:
     """What samples [n, channels] are, if they are a bitstream."""
@@ -42,7 +41,7 @@ def recognised(block: Array) -> Coded | None:
         if len(bursts) > 1 and all(at % 2 == 0 for at in bursts):
             name = _TYPES.get(data[bursts[0] + 4] & 0x1F, "coded sound")
             return Coded("spdif", f"{name} in an IEC 61937 bitstream", swapped)
-        if _is_ac3(data):
+        if chained(data, b"\x0b\x77", ac3_length) is not None:
             return Coded("ac3", "an AC-3 bitstream", swapped)
         for sync in _DTS if not swapped else ():
             places = _places(sync, data)
@@ -63,23 +62,6 @@ def _places(pattern: bytes, data: bytes) -> list[int]:
 def _words(block: Array) -> np.ndarray[Any, np.dtype[np.int16]]:
     with np.errstate(invalid="ignore"):
         return np.rint(np.clip(block, -1, 1) * 32768).clip(-32768, 32767).astype("<i2")
-
-
-def _is_ac3(data: bytes) -> bool:
-    """Whether there are three frames in a row."""
-    at = data.find(b"\x0b\x77")
-    while 0 <= at < len(data) // 2:
-        here = at
-        for count in range(3):
-            code = data[here + 4] if len(data) > here + 5 else 255
-            if data[here : here + 2] != b"\x0b\x77" or code >> 6 == 3 or code & 63 > 37:
-                break
-            kbits = _AC3_KBITS[(code & 63) // 2]
-            here += 2 * ((kbits * 2, kbits * 320 // 147 + (code & 1), kbits * 3)[code >> 6])
-            if count == 2:
-                return True
-        at = data.find(b"\x0b\x77", at + 1)
-    return False
 
 
 def unpacked(source: Source, name: str) -> Source:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from autotag.audio.folders import check
 from autotag.errors import AudioError, UnreadableAudio
+from autotag.system.progress import progressed
 
 AudioInput = str | os.PathLike[str] | bytes | BinaryIO | tuple[NDArray[Any], int]
 """A file by its path; its content as bytes, or as a file object that is read from where it stands; or samples
@@ -50,9 +51,11 @@ class Content:
         self.error: BaseException | None = None
         self.known: Any = None  # what was found out of its structure, for the next time that it is opened
         self._start: int | None = None  # where a file object stood
+        self._furthest = 0  # byte that was read
 
     def __enter__(self) -> Self:
         self.error = self.known = None
+        self._furthest = 0
         try:
             self._file = self._opened()
             self._base = self._start or 0
@@ -118,6 +121,10 @@ class Content:
                         raise TypeError(f"it reads as {type(piece).__name__}: open it in binary mode")
                     pieces.append(piece)
                     count -= len(piece)
+                    at += len(piece)
+                    if at > self._furthest:  # a decoder that reads the same again may do so for ever
+                        self._furthest = at
+                        progressed()
         except Exception as error:  # whatever a file object raises
             self.failed(error)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from autotag.audio import mpeg
+from autotag.audio import mpeg, streams
 from autotag.audio.content import Content
 
 
@@ -25,6 +25,16 @@ def _begins(magics: tuple[bytes, ...], demuxer: str, name: str, offset: int = 0)
 MP3 = Format((), "mp3", "MP3")
 AAC = Format((), "aac", "AAC")
 _MPEG_4 = "MPEG-4 audio (AAC or ALAC)"
+
+STREAMS = {
+    "mpegts": "an MPEG transport stream",
+    "mpeg": "an MPEG film",
+    "dts": "DTS",
+    "ac3": "AC-3",
+    "eac3": "E-AC-3",
+    "loas": "AAC in LATM",
+}
+"""What may begin anywhere."""
 
 FORMATS = (
     *_begins((b"OggS",), "ogg", "Ogg"),
@@ -58,9 +68,9 @@ FORMATS = (
     *_begins((b".RMF",), "rm", "RealAudio"),
     *_begins((b"FLV\x01",), "flv", "Flash video"),
     *_begins((b"EA3\x01", b"ea3\x03"), "oma", "ATRAC"),
-    *_begins((b"\x56\xe0",), "loas", "AAC in LATM"),
-    *_begins((b"\0\0\x01\xba",), "mpeg", "an MPEG film"),
-    Format(((0, b"G"), (188, b"G"), (376, b"G")), "mpegts", "an MPEG transport stream"),
+    *_begins((b"nut/multimedia container\0",), "nut", "NUT"),
+    *_begins((b".SoX",), "sox", "SoX's own format"),
+    *_begins((b"\x72\xf8\x1f\x4e",), "spdif", "an IEC 61937 bitstream"),
 )
 """What is given to ffmpeg, by the first bytes: left to guess, it would also follow lists of other files."""
 
@@ -78,4 +88,7 @@ def recognised(content: Content, start: int, head: bytes) -> tuple[Format, int] 
         at = mpeg.sync(content, start, min(content.size, start + mpeg.FAR), length)
         if at is not None:
             return found, at
+    if (stream := streams.found_in(content.read(start, mpeg.FAR))) is not None:
+        demuxer, at = stream
+        return Format((), demuxer, STREAMS[demuxer]), start + at
     return None

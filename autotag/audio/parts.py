@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-from autotag.audio import chunks, flac, mp4, mpeg, tags
+from autotag.audio import again, chunks, flac, mp4, mpeg, tags
 from autotag.audio.content import PIECE, Content
 from autotag.audio.formats import MP3, Format
 
@@ -50,10 +50,18 @@ def parts(content: Content, start: int, found: Format | None) -> list[Part]:
         return flac_parts(content, start)
     if found is not None and found.demuxer == "ogg":
         starts = list(_ogg_starts(content, start)) or starts
-        return _with_rest(starts, _ogg_end(content, starts[-1]), tags.end(content))
+        return _with_rest(content, starts, *_ogg_end(content, starts[-1]))
     if found is not None and found.demuxer == "mov":
         starts = mp4.starts(content, start)
-    return [Part(*ends) for ends in zip(starts, [*starts[1:], content.size], strict=True)]
+    if found is not None and found.demuxer in again.FIRST_BYTES:
+        starts = list(again.starts(content, start, found.demuxer))
+    ends = [*starts[1:], content.size]
+    if found is not None and found.demuxer in ("w64", "caf"):
+        return [
+            Part(begin, stop, missing=again.missing(content, begin, stop, found.demuxer))
+            for begin, stop in zip(starts, ends, strict=True)
+        ]
+    return [Part(*bounds) for bounds in zip(starts, ends, strict=True)]
 
 
 def flac_parts(content: Content, start: int) -> list[Part]:
@@ -70,25 +78,25 @@ def _flac(content: Content, start: int, stop: int) -> Part:
     return Part(start + 26, stop, flac.header(content, start, counted), missing)
 
 
-def _with_rest(starts: list[int], stop: int, end: int) -> list[Part]:
+def _with_rest(content: Content, starts: list[int], stop: int, cut: bool) -> list[Part]:
     """Parts, the last of which ends at `stop`, with what is lost between that and the end."""
     *parts, last = (Part(*ends) for ends in zip(starts, [*starts[1:], stop], strict=True))
-    lost = end - stop if end - stop > JUNK else 0
+    end = content.size if cut else tags.end(content)
+    lost = end - stop if cut or end - stop > JUNK else 0
     return [*parts, last._replace(missing=lost / max(1, end - last.start), damaged=lost > 0)]
 
 
-def _ogg_end(content: Content, start: int) -> int:
-    """Where the last page ends."""
+def _ogg_end(content: Content, start: int) -> tuple[int, bool]:
+    """Where the last page ends that is whole, and whether a part of another one follows."""
     stop = content.size
     while stop > start:
         begin = max(start, stop - PIECE)
         data = content.read(begin, min(PIECE + 3, content.size - begin))
         if (found := data.rfind(b"OggS\0")) >= 0:
-            head = content.read(begin + found, 27 + 255)
-            size = 27 + head[26] + sum(head[27 : 27 + head[26]]) if len(head) > 26 else len(head)
-            return min(content.size, begin + found + size)
+            whole = 0 < (following := _next_page(content, begin + found)) <= content.size
+            return (following if whole else begin + found), not whole
         stop = begin
-    return content.size
+    return content.size, False
 
 
 def _ogg_starts(content: Content, start: int) -> Iterator[int]:
@@ -97,8 +105,22 @@ def _ogg_starts(content: Content, start: int) -> Iterator[int]:
     for at in content.find(OGG_START, start, content.size):
         if at != expected:
             yield at
-        head = content.read(at, 27 + 255)
-        expected = at + 27 + head[26] + sum(head[27 : 27 + head[26]]) if len(head) > 26 else -1
+        expected = _next_page(content, at)
+
+
+def ogg_streams(content: Content, start: int) -> int:
+    """How many streams side by side an Ogg begins with."""
+    count = 0
+    while start >= 0 and content.read(start, len(OGG_START)) == OGG_START:
+        count += 1
+        start = _next_page(content, start)
+    return count
+
+
+def _next_page(content: Content, at: int) -> int:
+    """Where the page ends that starts there; -1 if its head breaks off."""
+    head = content.read(at, 27 + 255)
+    return at + 27 + head[26] + sum(head[27 : 27 + head[26]]) if len(head) > 26 else -1
 
 
 def _mp3(content: Content, start: int) -> Iterator[Part]:

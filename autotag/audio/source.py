@@ -6,6 +6,7 @@ one goes on from there. (Files that were joined are one after the other: see `au
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -14,9 +15,10 @@ import soxr
 from autotag.audio.content import Content, View
 from autotag.audio.formats import Format
 from autotag.audio.mel import Array
-from autotag.audio.parts import Part
+from autotag.audio.parts import Part, ogg_streams
 from autotag.audio.sndfile import Libsndfile, Refused
 from autotag.errors import AudioError, NotAudio
+from autotag.system.progress import progressed
 
 SILENCE = 10 ** (-90 / 20)
 """A peak below -90 dBFS, the last bit of a 16-bit file, is silence."""
@@ -117,6 +119,7 @@ class Asked:
             blocks = decoder.blocks(start)
             for block in conformed(blocks, decoder, self.samplerate, self.channels):
                 self._content.check()
+                progressed()
                 yield block
         except AudioError:
             raise
@@ -147,7 +150,11 @@ class Asked:
         """What may open it, the quickest first."""
         part, found = self._part, self._found
         view = View(self._content, part.start, part.stop, part.prefix)
-        yield lambda: Libsndfile(view, mp3=found is None or found.demuxer == "mp3")
+        libsndfile = partial(Libsndfile, view, mp3=found is None or found.demuxer == "mp3")
+        # Of several streams it reads the first one, and does not say that there are others.
+        several = found is not None and found.demuxer == "ogg" and ogg_streams(self._content, part.start) > 1
+        if not several:
+            yield libsndfile
         if found is None:
             return
         demuxer = found.demuxer
@@ -167,7 +174,9 @@ class Asked:
             from autotag.audio.program import Program
 
             yield lambda: self._with_sound(lambda track: Program(program, view, demuxer, track))
-        elif not with_av:
+        if several:
+            yield libsndfile
+        if program is None and not with_av:
             yield self._nothing_here
 
     def _nothing_here(self) -> Source:

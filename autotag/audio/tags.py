@@ -10,11 +10,17 @@ MOST = 1000
 """ID3 tags in a row that are still believed to be tags."""
 
 ZEROS = 1 << 24
-"""Bytes of zeros that may stand beside a tag, as room for a longer one."""
+"""Bytes of zeros that may stand beside a tag, as room for a longer one, or before all else."""
+
+FEW = 8
+"""Fewer zeros before all else may be a part of the format."""
+
+BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+"""Names of what an MPEG-4 file begins with, behind a length of four bytes that itself begins with zeros."""
 
 
 def sound(content: Content) -> tuple[int, bytes]:
-    """Where the sound begins, after ID3 tags and zeros behind them, and the first 4 KiB of it.
+    """Where the sound begins, after ID3 tags and zeros, and the first 4 KiB of it.
 
     Raises:
         NotAudio: nothing but tags.
@@ -32,11 +38,17 @@ def sound(content: Content) -> tuple[int, bytes]:
             return at + 10, content.read(at + 10, 4096)
         if here:
             at += here
-        elif count and head[:1] == b"\0" and zeros < ZEROS:
-            length = len(head) - len(head.lstrip(b"\0"))
+        elif head[4:8] not in BOXES and (length := _zeros(head)) >= (1 if count else FEW) and zeros < ZEROS:
             at, zeros = at + length, zeros + length
+            own = next((own for own in range(1, 5) if content.read(at - own + 4, 4) in BOXES), 0)
+            at -= own
         else:
             return at, head
+
+
+def _zeros(data: bytes) -> int:
+    """How many zeros it begins with."""
+    return len(data) - len(data.lstrip(b"\0"))
 
 
 def end(content: Content) -> int:

@@ -20,6 +20,9 @@ LONGEST = 1 << 20
 
 MAX_OUTPUTS = 10_000
 
+UNTRAINED = "nothing: random weights"
+"""The data set of a model that is there to be timed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
@@ -62,6 +65,11 @@ class Metadata:
     def vocabularies(self) -> tuple[str, ...]:
         """The vocabularies of its outputs, in their order."""
         return tuple(dict.fromkeys(output.vocabulary for output in self.outputs))
+
+    @property
+    def untrained(self) -> bool:
+        """Whether its weights are random: its tags mean nothing."""
+        return self.dataset == UNTRAINED
 
     @property
     def roc_auc(self) -> float | None:

@@ -198,18 +198,32 @@ def test_processes_end_with_the_one_that_started_them(songs: list[Path], endless
         time.sleep(0.01)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the same on all systems, and slow")
-def test_a_script_that_starts_itself_again_is_told(songs: list[Path], tmp_path: Path) -> None:
-    (tmp_path / "script.py").write_text(
-        f"from autotag import tag_files\nlist(tag_files({list(map(str, songs))}, {SMALL!r}, jobs=2))\n"
+@pytest.mark.parametrize("from_stdin", [False, True])
+def test_a_script_needs_no_guard(songs: list[Path], tmp_path: Path, from_stdin: bool) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import __main__\n"
+        "from autotag import tag_files\n"
+        "before = dict(vars(__main__))\n"
+        f"print(*[o.ok for o in tag_files({list(map(str, songs[2:5]))}, {SMALL!r}, jobs=2)])\n"
+        "assert before.items() <= vars(__main__).items()\n"
     )
-    run = subprocess.run(
-        [sys.executable, tmp_path / "script.py"],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        check=False,
-    )
-    assert run.returncode == 1
-    assert "WorkerError: Processes end before they have loaded the model (exit code 1)" in run.stderr
-    assert "if __name__ == '__main__':" in run.stderr
+    with script.open() as stdin:
+        run = subprocess.run(
+            [sys.executable, "-" if from_stdin else script],
+            stdin=stdin,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            check=False,
+        )
+    assert (run.stdout, run.stderr, run.returncode) == ("True False True\n", "", 0)
+
+
+def test_an_entry_that_no_process_can_get_is_a_failure_of_that_entry(songs: list[Path]) -> None:
+    with songs[0].open("rb") as file:
+        first, bad, last = tag_files([songs[0], file, songs[1]], SMALL, jobs=2)  # type: ignore[list-item]
+    assert (first.ok, bad.ok, last.ok) == (True, False, True)
+    assert isinstance(bad, Failure)
+    assert bad.message.startswith("<_io.BufferedReader name=")
+    assert bad.message.endswith("Give its path.")

@@ -70,6 +70,20 @@ def outcome(work: Path) -> dict[str, Any]:
     }
 
 
+def test_tables_2_and_3_are_printed_without_a_data_set(train: Run) -> None:
+    run = train("study", "--list")
+    assert run.returncode == 0, run.stderr
+    heading, *rows, note = run.stdout.splitlines()
+    assert " ".join(heading.split()) == "configuration frames time: bands: GMAC parameters installed"
+    assert {row.split()[0] for row in rows} == {config.name for config in GRID}
+    words = {" ".join(row.split()) for row in rows}
+    assert "vgg-12k-48-x2-db 683 4 5 8 4 2 4 3 2 2.497 17,362,612 yes" in words
+    assert "vgg-16k-8-x1-log 1820 4 5 9 10 2 2 2 1 1.447 17,362,612 no" in words
+    assert "musicnn-12k-48-x1-db 140 2 all 0.989 7,966,168 yes" in words
+    assert note.startswith("Frames and GMAC are of one segment")
+    assert len(train("study", "--list", "--only", "musicnn-*").stdout.splitlines()) == 12 + 2
+
+
 def test_every_run_has_a_folder(work: Path) -> None:
     assert {str(path.relative_to(work)) for path in work.glob("*/*")} == {
         f"{name}/seed-{seed}" for name in NAMES for seed in (0, 1)
@@ -380,7 +394,9 @@ def test_choosing_from_the_grid() -> None:
         ),
         (["study", "--data", "nowhere"], 2, "nowhere: no data set"),
         (["report", "nowhere"], 2, "nowhere: no complete run in it"),
-        (["export"], 2, "name one RUN, or use --all"),
+        (["export"], 2, "Name one RUN, or use --all or --untrained."),
+        (["export", "--untrained", "vgg-12k-8-x2-db"], 2, "hop multiple of vgg at 8 bands 2 is not in the"),
+        (["study"], 2, "Name a data set, or use --list."),
         (["export", "--all", "--work", "nowhere"], 2, "nowhere: no complete run in it"),
     ],
 )

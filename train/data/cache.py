@@ -20,7 +20,8 @@ from autotag.audio.segments import fill, is_short, segments
 from autotag.config import Config
 from autotag.errors import AudioError, AudioNotFound, UnreadableAudio
 from autotag.system.cores import usable_cores
-from autotag.system.pool import Crash, in_processes
+from autotag.system.pool import in_processes
+from autotag.system.worker import Crash
 from train.console import progress, say
 from train.data.dataset import Dataset
 from train.errors import DataError
@@ -147,7 +148,9 @@ def _compute_all(dataset: Dataset, excerpts: list[Config], cache: Path) -> None:
     made = in_processes(partial(_start, excerpts, names, _compute), jobs, workers)
     unread = []
     for (clip, path), answer in progress(made, description, len(jobs)):
-        outcome, reason = (FAILED, f"{path}: it crashes the decoder") if isinstance(answer, Crash) else answer
+        if isinstance(answer, Crash):
+            answer = FAILED, f"{path}: its process {answer.how}"
+        outcome, reason = answer
         for state in states:
             state[clip] = (*files[clip], outcome) if outcome else (0, 0, b"")
         if not outcome:

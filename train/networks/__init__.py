@@ -1,6 +1,7 @@
 """The networks of the study, built from a configuration, and what they cost."""
 
 from importlib import import_module
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,15 @@ def build(config: Config, outputs: int = 50, whole: bool = False) -> Network:
     # The filters after it can scale and shift as well, and its gradient would double a step of MUSICNN.
     network.input_norm.requires_grad_(False)
     return network
+
+
+def pooling(config: Config) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Max-pooling of the blocks along time, and along the mel bands: the study's Table 3."""
+    with torch.device("meta"):
+        layers = list(build(config).modules())
+    both: list[Any] = [layer.kernel_size for layer in layers if isinstance(layer, nn.MaxPool2d)]
+    along: list[Any] = [layer.kernel_size for layer in layers if isinstance(layer, nn.MaxPool1d)]
+    return tuple(time for _, time in both) + tuple(along), tuple(mels for mels, _ in both)
 
 
 def cost(config: Config) -> tuple[int, int]:

@@ -1,7 +1,9 @@
 """All the sound of a file, whatever its headers say, and what is missing is said in seconds."""
 
+import re
 import struct
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +74,50 @@ def test_mpeg_4_files_that_were_joined(tmp_path: Path, codec: str) -> None:
         for seed in range(2)
     ]
     assert heard(b"".join(songs)) == (pytest.approx(6, abs=0.2), [])
+
+
+@pytest.mark.parametrize(
+    ("ending", "codec"),
+    [
+        *(("wma", "wmav2"), ("mka", "libopus"), ("tta", "tta"), ("wv", "wavpack")),
+        *(("flv", "aac"), ("caf", ""), ("w64", "")),
+    ],
+)
+@pytest.mark.parametrize("rate", [48000, 24000])
+def test_joined_files_of_formats_with_a_head_of_their_own(
+    tmp_path: Path, ending: str, codec: str, rate: int
+) -> None:
+    songs = []
+    for seed, sr in ((0, 48000), (1, 22050 if ending == "flv" and rate == 24000 else rate)):
+        path, signal = tmp_path / f"{seed}.{ending}", music(10, sr, seed)
+        songs.append(encode(path, signal, sr, codec) if codec else path)
+        if not codec:
+            soundfile.write(path, signal, sr)
+    joined = songs[0].read_bytes() + songs[1].read_bytes()
+    assert heard(joined) == (pytest.approx(20, abs=0.2), [])
+    found, second = decode(joined, 12000), decode(songs[1], 12000)
+    assert delay(found[-len(second) :], second) < 1000
+
+
+@pytest.mark.parametrize("ending", ["w64", "caf", "wav"])
+def test_samples_that_a_header_announces_and_are_not_there_are_said(tmp_path: Path, ending: str) -> None:
+    whole = written(tmp_path / f"a.{ending}", music(4, 44100))
+    assert heard(whole[: len(whole) // 4]) == (
+        pytest.approx(1, abs=0.05),
+        ["ends early: 1.0 of 4.0 s could be decoded"],
+    )
+
+
+def test_an_ogg_that_ends_within_a_page_says_so(tmp_path: Path) -> None:
+    whole = written(tmp_path / "a.ogg", music(12, 44100))
+    pages = [at for at in range(len(whole)) if whole.startswith(b"OggS", at)]
+    size, at = max((after - at, at) for at, after in pairwise(pages))
+    duration, warnings = heard(whole[: at + size - 10])
+    assert 1 < duration < 12
+    assert [re.sub(r"[0-9.]+ of [0-9.]+", "N of M", warning) for warning in warnings] == [
+        "damaged: N of M s could be decoded"
+    ]
+    assert heard(whole[:at])[1] == [], "which nothing tells from one that is shorter"
 
 
 def test_a_stream_whose_channels_change_keeps_the_layout_of_its_opening(tmp_path: Path) -> None:

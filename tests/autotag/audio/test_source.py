@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,9 @@ def converted(tmp_path: Path) -> Converted:
         ("mp3.wav", ("-c:a", "libmp3lame", "-f", "wav")),
         ("eac3.eac3", ("-c:a", "eac3", "-ar", "48000")),
         ("song.m4a", ("-c:a", "aac", "-movflags", "+frag_keyframe+empty_moov")),
+        ("song.m2ts", ("-c:a", "ac3", "-f", "mpegts", "-mpegts_m2ts_mode", "1")),
+        ("song.latm", ("-c:a", "aac", "-b:a", "256k")),
+        ("song.nut", ("-c:a", "flac")),
     ],
 )
 def test_what_libsndfile_refuses_the_next_decoder_is_asked(
@@ -101,6 +105,43 @@ def test_a_stream_that_starts_in_the_middle_of_a_frame(tmp_path: Path) -> None:
             assert sum(map(len, audio)) / 12000 == pytest.approx(4, abs=0.3)
 
 
+@needs_program
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("song.ac3", ("-c:a", "ac3")),
+        ("song.eac3", ("-c:a", "eac3")),
+        ("song.latm", ("-c:a", "aac")),
+        ("song.dts", ("-c:a", "dca", "-strict", "-2", "-ar", "48000")),
+        ("song.ts", ("-c:a", "mp2", "-f", "mpegts")),
+        ("song.m2ts", ("-c:a", "aac", "-f", "mpegts", "-mpegts_m2ts_mode", "1")),
+        ("song.mpg", ("-c:a", "mp2")),
+    ],
+)
+def test_a_recording_of_a_broadcast_that_starts_anywhere(
+    converted: Converted, name: str, options: tuple[str, ...]
+) -> None:
+    whole = converted(name, *options).read_bytes()
+    start = len(whole) // 3 + 57
+    audio = Audio(whole[start:], 12000)
+    found = np.concatenate(list(audio))
+    assert audio.duration == pytest.approx(6 * (1 - start / len(whole)), abs=0.4)
+    assert delay(found, music(6, 12000)[-len(found) :]) < 3000
+
+
+@pytest.mark.parametrize("zeros", [0, 1, 7, 8, 512, 4093, 4096, 100_000])
+@pytest.mark.parametrize("tag", [b"", b"ID3\4\0\0\0\0\x0f\x00" + bytes(15 << 7)])
+def test_zeros_and_tags_in_front_of_the_sound_are_passed_over(tmp_path: Path, zeros: int, tag: bytes) -> None:
+    files = [encode(tmp_path / "song.m4a", music(2, 44100), 44100, "aac")]
+    for ending in ("mp3", "ogg", "flac", "wav"):
+        files.append(tmp_path / f"song.{ending}")
+        soundfile.write(files[-1], music(2, 44100), 44100)
+    for path in files:
+        if tag or not 0 < zeros < 8:
+            found = decode(tag + bytes(zeros) + path.read_bytes(), 12000)
+            np.testing.assert_allclose(found, decode(path, 12000), atol=1e-4)
+
+
 def test_a_protected_file_says_so(tmp_path: Path) -> None:
     data = encode(tmp_path / "song.m4a", music(2, 44100), 44100, "aac").read_bytes()
     for entry in (b"drms", b"enca"):
@@ -114,8 +155,11 @@ def test_of_several_tracks_the_first_with_sound_is_read_and_said(
 ) -> None:
     silence = ("-f", "lavfi", "-i", "anullsrc=r=44100:cl=mono:d=6")
     for order, number in ((("1:a", "0:a"), 2), (("0:a", "1:a"), 1)):
-        path = converted("two.mka", "-map", order[0], "-map", order[1], "-c:a", "aac", inputs=silence)
-        for without_av in (False, True):
+        files = [
+            converted(name, "-map", order[0], "-map", order[1], "-c:a", codec, inputs=silence)
+            for name, codec in (("two.mka", "aac"), ("two.ogg", "flac"))
+        ]
+        for path, without_av in product(files, (False, True)):
             with monkeypatch.context() as patch:
                 if without_av:
                     patch.setitem(sys.modules, "av", None)

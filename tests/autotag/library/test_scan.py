@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -23,6 +24,9 @@ from autotag.library.scan import scan
 from autotag.models.registry import find as named
 from tests.autotag.library.made import HOUR, SMALL, content, rows, write_song
 from tests.conftest import ROOT, SONG, Run, music
+
+KILLS = int(os.environ.get("KILLS", 1))
+"""`KILLS=100 pytest tests/autotag/library/test_scan.py -k killed` tries more."""
 
 Scan = Callable[..., dict[str, int]]
 
@@ -133,6 +137,13 @@ def test_what_is_stored_is_what_tag_says(autotag: Run, tmp_path: Path) -> None:
     assert rows(library, "PRAGMA journal_mode") == [("wal",)]
 
 
+def _tracks(library: Path) -> int:
+    try:
+        return int(rows(library, "SELECT count(*) FROM tracks")[0][0]) if library.exists() else 0
+    except sqlite3.OperationalError:  # the table is not there yet
+        return 0
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_killed_and_started_again_is_as_if_never_killed(autotag: Run, tmp_path: Path) -> None:
     folder = tmp_path / "music"
@@ -143,18 +154,18 @@ def test_killed_and_started_again_is_as_if_never_killed(autotag: Run, tmp_path: 
     assert summary(autotag("scan", folder, "--library", whole, "--hop", "x10"))["new"] == 119
 
     command = [sys.executable, "-m", "autotag", "scan", str(folder), "--hop", "x10", "--library", str(killed)]
-    kept = 0
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
-        while process.poll() is None and not kept:
-            time.sleep(0.02)
-            if killed.exists():
-                try:
-                    kept = rows(killed, "SELECT count(*) FROM tracks")[0][0]
-                except sqlite3.OperationalError:  # the table is not there yet
-                    kept = 0
-        process.send_signal(signal.SIGKILL)
+    kept, chance = 0, random.Random(0)
+    for _ in range(KILLS):
+        more = kept + chance.randint(0, 100 // KILLS)
+        with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+            while process.poll() is None and _tracks(killed) <= more:
+                time.sleep(0.02)
+            time.sleep(chance.random() / 5)
+            process.send_signal(signal.SIGKILL)
+        assert _tracks(killed) >= kept, "what was kept stays"
+        kept = _tracks(killed)
+        assert rows(killed, "PRAGMA integrity_check") == [("ok",)]
     assert 0 < kept <= 120
-    assert rows(killed, "PRAGMA integrity_check") == [("ok",)]
     counts = summary(autotag("scan", folder, "--library", killed))
     assert kept <= counts["unchanged"]
     assert content(killed) == content(whole)
