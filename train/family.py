@@ -16,9 +16,10 @@ from train.data.cache import training_segments
 from train.errors import RunError
 from train.export.publish import Words, export, is_published
 from train.export.restore import restore
-from train.fit.loop import adopt, fit
+from train.fit.adopt import adopt
+from train.fit.loop import fit
 from train.fit.recipe import RECIPES, Recipe
-from train.fit.run import alone
+from train.fit.run import alone, best
 
 PRETRAINING = {
     "root-x10": "vgg-12k-48-x10-db",
@@ -31,7 +32,7 @@ RESTORE_SEGMENTS = 128
 
 _CLIP = RECIPES["soft"]
 _NEXT = replace(_CLIP, rate=2e-4, epochs=2)
-_SAME = replace(_CLIP, rate=1e-6, epochs=1)  # the weights of the start; batch norms settle on this resolution
+_SAME = replace(_CLIP, epochs=0)  # the weights of the start; batch norms settle on the resolution
 
 BUNDLED: dict[str, Recipe] = {
     "root-x10": _CLIP,
@@ -97,7 +98,11 @@ def distill(
         if recipe.start is not None:
             _begin(recipe.start, work / recipe.start / run.name, root, audio, cache)
         with alone(run):
-            fit(parse_model_name(PRETRAINING.get(name, name))[0], dataset, cache, run, recipe, device)
+            config = parse_model_name(PRETRAINING.get(name, name))[0]
+            if recipe.epochs:
+                fit(config, dataset, cache, run, recipe, device)
+            else:
+                adopt(config, dataset, cache, run, recipe, best(work / str(recipe.start) / run.name), 0.0)
             if name not in PRETRAINING and not is_published(run, models, words):
                 export(run, dataset, cache, models, words)
 

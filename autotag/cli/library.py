@@ -24,10 +24,19 @@ from autotag.cli.run import Run, say
 from autotag.config import Config, Excerpt
 from autotag.models.registry import ModelChoice
 from autotag.request import LIKELY
+from autotag.result import Outcome
 from autotag.system.text import as_json, printable
 
 if TYPE_CHECKING:
     from autotag.library.database import Library
+
+LARGE = 2000
+"""Files of a new library from which on it is worth a hint how to be done sooner."""
+
+HINT = (
+    "note: --excerpts 3 tags three parts of 29.1 s of each file instead of all of it: in less than half of the time "
+    "for songs of four minutes, with nine of ten of their best tags"
+)
 
 MINUS = "\N{MINUS SIGN}"
 
@@ -114,7 +123,15 @@ def scan(
     from autotag.library.database import default_path
     from autotag.library.scan import scan as update
 
-    with run.tracking(kept_in=library or default_path()) as progress:
+    path = library or default_path()
+    whole = excerpts is None and not path.exists()
+    with run.tracking(kept_in=path) as progress:
+
+        def tell(done: int, total: int, outcome: Outcome | None = None) -> None:
+            if not done and total >= LARGE and whole and not run.quiet:
+                say(HINT)
+            progress(done, total, outcome)
+
         found = update(
             files.named,
             library,
@@ -123,7 +140,7 @@ def scan(
             jobs=jobs,
             force=force,
             retry_failed=retry_failed,
-            progress=progress,
+            progress=tell,
             moved_from=moved_from,
             drop_missing=drop_missing,
             **files.rules,

@@ -49,43 +49,15 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
     task = prepare(config, dataset, cache, run, recipe, join(device))
     if task is None:
         return
-    training = _begin(task)
+    training = begin(task)
     for epoch in range(len(training.history), recipe.epochs):
         loss, seconds = _epoch(task, training, epoch)
         if task.first:
-            _checkpoint(task, training, epoch, loss, seconds)
+            checkpoint(task, training, epoch, loss, seconds)
     if task.first:
-        _finish(task, training)
+        finish(task, training)
     if task.ranks > 1:
         distributed.barrier()  # one that ends while the first still validates sometimes aborts, and ends all
-
-
-def adopt(
-    config: Config,
-    dataset: Dataset,
-    cache: Path,
-    run: Path,
-    recipe: Recipe,
-    found: dict[str, Any],
-    seconds: float,
-) -> None:
-    """Make a complete run in the folder `run` of weights that were trained elsewhere.
-
-    Args:
-        recipe: by which they were trained.
-        found: the weights, the commit that the code stood at, and whether the scores are calibrated, as of
-            `train.fit.run.best`.
-        seconds: that training took.
-    """
-    task = prepare(config, dataset, cache, run, recipe, join("cpu"))
-    if task is None:
-        return
-    task = replace(task, start=None, commit=found["commit"])
-    training = _begin(task)
-    training.network.load_state_dict(found["model"])
-    _checkpoint(task, training, epoch=-1, loss=0.0, seconds=seconds)
-    runs.save(run / "best.pt", runs.best(run) | {"calibrated": found["calibrated"]})
-    _finish(task, training)
 
 
 @dataclass
@@ -108,7 +80,7 @@ class Training:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def _begin(task: Task) -> Training:
+def begin(task: Task) -> Training:
     """The first weights, or the state in which an interruption left the run."""
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
@@ -126,7 +98,7 @@ def _begin(task: Task) -> Training:
     optimizer = torch.optim.AdamW(pupil.parameters(), recipe.rate, weight_decay=recipe.decay)
     loader = _loader(task)
     schedule: LRScheduler = (
-        OneCycleLR(optimizer, recipe.rate, recipe.epochs * len(loader))
+        OneCycleLR(optimizer, recipe.rate, max(1, recipe.epochs * len(loader)))
         if recipe.one_cycle
         else ConstantLR(optimizer, 1)
     )
@@ -204,7 +176,7 @@ def _epoch(task: Task, training: Training, epoch: int) -> tuple[float, float]:
     return float(mean) / task.ranks, time.perf_counter() - started
 
 
-def _checkpoint(task: Task, training: Training, epoch: int, loss: float, seconds: float) -> None:
+def checkpoint(task: Task, training: Training, epoch: int, loss: float, seconds: float) -> None:
     """Validate, keep the weights if they are the best so far, and what it takes to go on from here."""
     run, rows, dataset = task.run, task.rows["valid"], task.dataset
     scores = predict(training.network, task.power, rows, task.config, task.device)
@@ -234,7 +206,7 @@ def _checkpoint(task: Task, training: Training, epoch: int, loss: float, seconds
     say(f"{task.config.name} seed {task.recipe.seed} {json.dumps(line)}")
 
 
-def _finish(task: Task, training: Training) -> None:
+def finish(task: Task, training: Training) -> None:
     """Score the held-out clips with the best epoch, and say what came of the run."""
     run, dataset, config, recipe = task.run, task.dataset, task.config, task.recipe
     best = runs.best(run)
@@ -279,7 +251,7 @@ def _finish(task: Task, training: Training) -> None:
         parameters=parameters,
         bytes_per_clip=bytes_per_clip(config),
         seconds=round(seconds, 1),
-        clips_per_second=round(recipe.epochs * len(task.clips) / seconds, 2),
+        clips_per_second=round(recipe.epochs * len(task.clips) / max(seconds, 1e-9), 2),
         device=describe(task.device) + (f", {task.ranks} of them" if task.ranks > 1 else ""),
         precision=str(precision(task.device)).removeprefix("torch."),
         commit=best["commit"],
