@@ -347,3 +347,16 @@ def test_results_have_one_row_a_file_by_any_spelling(tmp_path: Path, monkeypatch
         assert [outcome.path for outcome in api.read_outcomes(out)] == ["music/a.wav"], (
             "as it was named first"
         )
+
+
+def test_a_large_folder_gets_a_hint_once(autotag: Run, tmp_path: Path) -> None:
+    """Of empty files, which fail at once."""
+    music = tmp_path / "music"
+    music.mkdir()
+    for number in range(2000):
+        (music / f"{number}.mp3").touch()
+    scan = ("scan", music, "--library", tmp_path / "library.sqlite", "--model", SMALL)
+    assert autotag(*scan).stderr.count("note: --excerpts 3") == 1
+    assert "--excerpts 3" not in autotag(*scan, "--retry-failed").stderr
+    other = tmp_path / "other.sqlite"
+    assert "note:" not in autotag("scan", music, "--library", other, "--excerpts", 3).stderr
