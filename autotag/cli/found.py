@@ -56,7 +56,7 @@ class Listing:
             for path in write_paths(named, sys.stdout.buffer, self.nul):
                 say(f"warning: {path}: left out, for its name has a line break. Use -0.")
         elif found:
-            _write_table(found, score)
+            _write_table(found, score if found[0].tags or score != "score" else "")
 
 
 def chosen_listing(
@@ -98,12 +98,13 @@ def chosen_listing(
 
 
 def _write_table(found: "list[Found]", score: str) -> None:
-    typer.echo("  ".join([score, *(tag for tag, _ in found[0].tags), "path"]))
+    """The tracks, with a column of their score if it has a name: without a tag all have the same."""
+    typer.echo("  ".join([*filter(None, [score]), *(tag for tag, _ in found[0].tags), "path"]))
     for track in found:
-        each = [f"{value:{len(tag)}.2f}" for tag, value in track.tags]
+        each = [f"{value:{len(name)}.2f}" for name, value in [(score, track.score), *track.tags] if name]
         also = len(track.copies)
         copies = f"  (and {also} {'copy' if also == 1 else 'copies'})" if also else ""
-        typer.echo("  ".join([f"{track.score:{len(score)}.2f}", *each, printable(track.path)]) + copies)
+        typer.echo("  ".join([*each, printable(track.path)]) + copies)
 
 
 def _plain(track: "Found", score: str) -> dict[str, Any]:
@@ -133,4 +134,4 @@ def _write_m3u(found: "list[Found]", path: Path, relative: bool) -> None:
         return
     with replacing(path) as part:
         part.write_text(text, "utf-8", newline="\n")
-    say(f"{path}: {len(found) - len(left_out)} tracks")
+    say(f"{path}: {(count := len(found) - len(left_out))} {'track' if count == 1 else 'tracks'}")

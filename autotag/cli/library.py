@@ -175,10 +175,11 @@ def find(
         fainter = (
             count(opened, query(opened, wanted, unwanted, FAINT, minimum)) - total if minimum > FAINT else 0
         )
+    also = f"{'more ' if found else ''}{_tracks(fainter)}" if fainter > 0 and wanted else ""
     if not found:
-        say(f"No track has all of these tags. Try a lower --min (now {minimum:g}).")
-    if fainter > 0 and wanted:
-        say(f"{fainter} more {_tracks(fainter)} the tags with scores from {FAINT} to {minimum:g}: see --min.")
+        say("No track has all of these tags." + ("" if also else f" Try a lower --min (now {minimum:g})."))
+    if also:
+        say(f"{fainter} {also} the tags with scores from {FAINT} to {minimum:g}: add --min {FAINT}.")
     if total > len(found):
         say(f"{len(found)} of {total} tracks are listed. Use --limit 0 to list all.")
     listing.show(found, "score")

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Annotated, Any, NoReturn
 
@@ -33,7 +34,7 @@ class TagByDefault(TyperGroup):
         if args and args[0] not in {*self.commands, *ctx.help_option_names, "--version", "-V"}:
             self._refuse_mistyped(args[0])
             args = ["tag", *args]
-        if args and args[0] not in ("find", "correct"):  # where a dash means without
+        if args and args[0] not in [command.__name__ for command in WITH_TERMS]:
             self._refuse_dashes(args)
         return super().parse_args(ctx, args)
 
@@ -66,7 +67,9 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(epilog="autotag song.mp3 --mels 48 --hop x2 · 'autotag tag --help' lists the options")
+@app.callback(
+    epilog="autotag song.mp3 · autotag scan ~/Music · autotag find piano -vocals · autotag tag --help"
+)
 def autotag(
     version: Annotated[
         bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Show the version.")
@@ -75,20 +78,20 @@ def autotag(
     """Tag music with CNNs on mel-spectrograms of reduced frequency and time resolution."""
 
 
-app.command()(tag)
-app.command()(write)
-app.command()(models)
-app.command()(bench)
-app.command()(choose)
-app.command()(scan)
-app.command(cls=Terms)(find)
-app.command()(similar)
-app.command()(stats)
-app.command(cls=Terms)(correct)
-app.command()(taggram)
-app.command()(sonify)
-app.command()(embed)
-app.command()(report)
+PANELS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Files": (tag, write),
+    "A library of many files": (scan, find, similar, stats, correct),
+    "See and hear": (taggram, sonify, embed, report),
+    "Models and their speed": (models, bench, choose),
+}
+"""The commands as `--help` shows them."""
+
+WITH_TERMS = find, correct
+"""In whose arguments a dash means without."""
+
+for panel, commands in PANELS.items():
+    for command in commands:
+        app.command(cls=Terms if command in WITH_TERMS else None, rich_help_panel=panel)(command)
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """What a command says on stderr while it works, and its exit code: warnings, errors, progress, last line."""
 
+import re
 import sys
 import time
 from collections import Counter
@@ -17,6 +18,9 @@ from autotag.result import Failure, Outcome, Result
 from autotag.system.text import printable
 
 Item = TypeVar("Item")
+
+FEW = 3
+"""Warnings of one kind that are said, so that those of another kind are seen."""
 
 SOON, EVERY = 7.0, 30.0
 """Seconds to the first line of progress, and between two, where stderr is no terminal."""
@@ -40,10 +44,18 @@ class Run:
         self.quiet = quiet
         self.verbose = verbose
         self.counts: Counter[str] = Counter()
+        self._warned: Counter[str] = Counter()
+        self._unsaid: dict[str, str] = {}
 
     def warn(self, path: str | Path | None, *warnings: str) -> None:
+        """Say what should be known of a file: of warnings that differ in numbers alone the first `FEW`."""
         for warning in warnings:
-            say(f"warning: {path}: {warning}")
+            kind = re.sub(r"[\d.,]+", "", warning)
+            self._warned[kind] += 1
+            if self.verbose or self._warned[kind] <= FEW:
+                say(f"warning: {path}: {warning}")
+            else:
+                self._unsaid[kind] = f"{path}: {warning}"
 
     def error(self, message: str) -> None:
         """Say what is wrong with one file; the command goes on, and ends with exit code 1."""
@@ -132,7 +144,9 @@ class Run:
             self.end()
 
     def end(self, line: str = "") -> None:
-        """Say the last line, and end with exit code 1 if a file failed."""
+        """Say how many warnings were left out, and the last line; end with exit code 1 if a file failed."""
+        for kind, example in self._unsaid.items():
+            say(f"warning: {self._warned[kind] - FEW} more like {example}")
         if line and not self.quiet:
             say(line)
         if self.counts["failed"]:

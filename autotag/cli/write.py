@@ -280,7 +280,7 @@ def _earlier(path: Path, request: TagRequest, files: Files | None) -> Iterator[O
                 outcome.path, "Changed", f"{outcome.path}: has changed since it was tagged. Tag it again."
             )
         else:
-            yield outcome
+            yield replace(outcome, warnings=()) if isinstance(outcome, Result) else outcome  # were said then
 
 
 def _show(written: "Written", unchanged: str) -> None:

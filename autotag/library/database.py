@@ -131,10 +131,12 @@ class Library(LibraryFile):
         if tag not in self.tags:
             raise TagNotFound(f"{self.path}: no tag {tag!r}. 'autotag stats' lists its tags.")
         self.flush()
-        found = self.query("SELECT id, outputs FROM tracks WHERE ok AND path = ?", stored(path))
+        found = self.query("SELECT id, outputs, ok FROM tracks WHERE path = ?", stored(path))
         if not found:
             raise LibraryError(f"{self.path}: no track {path!r}. Give its path as the library has it.")
-        ((track, outputs),) = found
+        ((track, outputs, ok),) = found
+        if not ok:
+            raise LibraryError(f"{path}: could not be tagged, and has no tags to correct.")
         with self._transaction():
             if has is None:
                 self._db.execute("DELETE FROM corrections WHERE track = ? AND tag = ?", (track, tag))

@@ -1,5 +1,6 @@
 """The names by which the tags of a library may be asked for."""
 
+import re
 from difflib import get_close_matches
 
 from autotag.errors import TagNotFound
@@ -10,16 +11,16 @@ from autotag.request import implied_by
 
 
 class Vocabulary:
-    """What a library's tags are called, in any case and by any synonym."""
+    """What a library's tags are called: in any case, by any synonym, with spaces or hyphens or without."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        every = [name for meaning in MEANINGS for name in (meaning.name, *meaning.synonyms)]
-        self._names = {name.casefold(): meaning_of(name).name for name in every}
-        self._names |= {name.casefold(): name for name in library.tags}
         outputs = [output.tag for output in library.outputs]
-        self._names |= {tag.casefold(): meaning_of(tag).name for tag in outputs}
-        self._spoken = {name.casefold(): name for name in (*library.tags, *outputs)}
+        every = [(name, each.name) for each in MEANINGS for name in (each.genre, each.mood, *each.synonyms)]
+        every += [(each.name, each.name) for each in MEANINGS] + [(name, name) for name in library.tags]
+        every += [(tag, meaning_of(tag).name) for tag in outputs]
+        self._names = {_plain(name): meaning for name, meaning in every if name}
+        self._spoken = {_plain(name): name for name in (*library.tags, *outputs)}
         self._more_special = {
             name: tuple(other for other in library.tags if name in implied_by(other))
             for name in {implied for tag in library.tags for implied in implied_by(tag)}
@@ -27,7 +28,7 @@ class Vocabulary:
 
     def knows(self, text: str) -> bool:
         """Whether a text is a tag of this or another library."""
-        return text.casefold() in self._names
+        return _plain(text) in self._names
 
     def ids(self, text: str) -> tuple[int, ...]:
         """The tag that a text means, as of `name`; where the library has only tags that imply it, those."""
@@ -47,7 +48,7 @@ class Vocabulary:
         Raises:
             TagNotFound: naming the nearest tags, or the vocabulary that has it.
         """
-        name = self._names.get(text.casefold())
+        name = self._names.get(_plain(text))
         if name is not None and (name in self._library.tags or name in self._more_special):
             return name
         own = ", ".join(dict.fromkeys(output.vocabulary for output in self._library.outputs))
@@ -56,9 +57,14 @@ class Vocabulary:
                 f"{text!r} is a tag of {other}, and this library has those of {own}. Scan into another file "
                 "with a model that has both."
             )
-        near = [self._spoken[found] for found in get_close_matches(text.casefold(), self._spoken, 3)]
+        near = [self._spoken[found] for found in get_close_matches(_plain(text), self._spoken, 3)]
         hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else "'autotag stats' lists its tags."
         raise TagNotFound(f"{self._library.model} has no tag {text!r}. {hint}")
+
+
+def _plain(name: str) -> str:
+    """A name without case, spaces and hyphens: "hip hop" is "Hip-Hop"."""
+    return re.sub(r"[\s_-]", "", name.casefold())
 
 
 def _vocabulary_with(name: str) -> str | None:

@@ -214,13 +214,24 @@ def test_find_says_what_it_leaves_out(autotag: Run, library: Path) -> None:
         " 0.64   0.80   0.52  /m/piano song.mp3",
         " 0.57   0.60   0.55  /m/soft piano.mp3",
     ]
-    assert "1 more track has the tags with scores from 0.25 to 0.5" in run.stderr
+    assert "1 more track has the tags with scores from 0.25 to 0.5: add --min 0.25." in run.stderr
     run = autotag("find", "piano", "quiet", "-vocals", "-loud", "--library", library)
     assert "1 more track has the tags with scores from 0.25 to 0.5" in run.stderr
     run = autotag("find", "piano", "--limit", 2, "--library", library)
     assert "2 of 3 tracks are listed. Use --limit 0 to list all." in run.stderr
     run = autotag("find", "female", "vocal", "--library", library)
     assert "'female vocal' is read as one tag." in run.stderr
+    for name in ("vocal", "Female Vocalists", "female-vocal", "femalevocal"):
+        assert autotag("find", name, "--library", library).stdout.count("sings") == 1 + (name == "vocal")
+    run = autotag("find", "-piano", "--library", library)
+    assert run.stdout.startswith("path\n/m/"), "a score would be the same in every line"
+    run = autotag("find", "quiet>0.1", "quiet<0.4", "drums", "--library", library)
+    assert run.stderr == "No track has all of these tags. Try a lower --min (now 0.5).\n"
+    run = autotag("find", "quiet", "-piano>0.5", "--library", library)
+    assert run.stderr == (
+        "No track has all of these tags.\n"
+        "1 track has the tags with scores from 0.25 to 0.5: add --min 0.25.\n"
+    )
     run = autotag("find", "guitar", "--library", library)
     assert (run.returncode, run.stdout) == (0, "")
     assert "No track has all of these tags. Try a lower --min (now 0.5)." in run.stderr
