@@ -48,9 +48,10 @@ def write_json(results: Iterable[Plain], stream: TextIO) -> None:
     separator = "["
     try:
         for result in results:
-            stream.write(f"{separator}\n{as_json(result.to_dict(), indent=2)}")
+            text = f"{separator}\n{as_json(result.to_dict(), indent=2)}"
+            separator = ","  # before it is written, for that is when an interrupt comes
+            stream.write(text)
             stream.flush()
-            separator = ","
     finally:
         stream.write("[]\n" if separator == "[" else "\n]\n")
 
