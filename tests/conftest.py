@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,23 @@ def _run(module: str, *arguments: object, **environment: str) -> subprocess.Comp
         env=os.environ | {"COLUMNS": "200", "NO_COLOR": "1"} | environment,
         timeout=300,
     )
+
+
+def screen(*arguments: object) -> str:
+    """What the command line shows on a terminal, stdout and stderr together."""
+    pty = pytest.importorskip("pty", reason="needs a POSIX terminal")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "autotag", *map(str, arguments)]
+    with subprocess.Popen(
+        command, stdout=theirs, stderr=theirs, cwd=ROOT, env=os.environ | {"TERM": "xterm", "COLUMNS": "200"}
+    ):
+        os.close(theirs)
+        shown = b""
+        with suppress(OSError):  # the other side is closed
+            while part := os.read(ours, 65536):
+                shown += part
+    os.close(ours)
+    return shown.decode()
 
 
 @pytest.fixture(scope="session")

@@ -53,6 +53,9 @@ class Listing:
             _write_m3u(found, self.m3u, self.relative)
         elif self.paths or self.nul:
             named = [os.path.relpath(track.path) if self.relative else track.path for track in found]
+            if sys.stdout.isatty():
+                typer.echo("".join(f"{printable(path)}\n" for path in named), nl=False)
+                return
             for path in write_paths(named, sys.stdout.buffer, self.nul):
                 say(f"warning: {path}: left out, for its name has a line break. Use -0.")
         elif found:
@@ -129,6 +132,8 @@ def _write_m3u(found: "list[Found]", path: Path, relative: bool) -> None:
             f"warning: {name}: left out of the playlist, for its name has control characters or is not UTF-8."
         )
     if to_stdout:
+        if sys.stdout.isatty():
+            text = "".join(f"{printable(line)}\n" for line in text.split("\n")[:-1])
         sys.stdout.buffer.write(text.encode())
         sys.stdout.buffer.flush()
         return

@@ -57,10 +57,11 @@ def write_json(results: Iterable[Plain], stream: TextIO) -> None:
 
 
 def write_csv(results: Results, stream: TextIO) -> None:
-    """A header and a row a file, with `COLUMNS`."""
+    """A header and a row a file, with `COLUMNS`; on a terminal, of a name what it can show."""
     stream.write(",".join(COLUMNS) + "\n")
     for result in results:
-        stream.write(as_csv(result))
+        line = as_csv(result)
+        stream.write(printable(line[:-1]) + "\n" if stream.isatty() else line)
         stream.flush()
 
 

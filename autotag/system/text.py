@@ -19,9 +19,15 @@ def as_unicode(text: str) -> str:
 
 
 def as_json(values: Any, indent: int | None = None) -> str:
-    """Plain values as JSON, whose texts are as `as_unicode` makes them."""
-    text = json.dumps(values, ensure_ascii=False, indent=indent)
-    return SURROGATE.sub(lambda found: "\\" + _escaped(found[0]), text)
+    """Plain values as JSON, whose texts are as `as_unicode` makes them. A terminal can show it as it is."""
+    lines = json.dumps(values, ensure_ascii=False, indent=indent).split("\n")
+    return "\n".join(line if line.isprintable() else "".join(map(_in_json, line)) for line in lines)
+
+
+def _in_json(character: str) -> str:
+    if character.isprintable():
+        return character
+    return "\\" + _escaped(character) if SURROGATE.match(character) else json.dumps(character)[1:-1]
 
 
 def _escaped(surrogate: str) -> str:

@@ -18,7 +18,7 @@ import soundfile
 
 from autotag import Tagger, TagRequest, __version__
 from autotag.models.registry import models
-from tests.conftest import ROOT, SONG, Run, music
+from tests.conftest import ROOT, SONG, Run, music, screen
 
 SMALL = "vgg-12k-48-x10-db"
 
@@ -398,6 +398,29 @@ def test_the_progress_is_for_terminals_that_show_no_results(mixed: Path, tmp_pat
     assert "real time" in screen
     assert "2 tagged, 2 failed, 0 skipped -> " in screen
     assert out == ""
+
+
+STEERING = "a\x1b]0;title\x07\u202eb\x9b.wav"
+"""A name that would change a terminal's title, and turn round what follows."""
+
+
+@pytest.mark.parametrize("format_", ["table", "line", "json", "jsonl", "csv"])
+def test_no_name_steers_the_terminal(tmp_path: Path, format_: str) -> None:
+    soundfile.write(tmp_path / STEERING, music(1, 12000), 12000)
+    shown = screen(tmp_path, "--model", SMALL, "--format", format_)
+    assert ".wav" in shown
+    assert not any(dangerous in shown for dangerous in ("\x1b]", "\x07", "\u202e", "\x9b"))
+
+
+def test_no_name_in_a_library_steers_the_terminal(autotag: Run, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / STEERING, music(1, 12000), 12000)
+    library = tmp_path / "library.sqlite"
+    assert autotag("scan", tmp_path, "--library", library, "--model", SMALL).returncode == 0
+    first = Tagger(SMALL).tag(tmp_path / STEERING).tags[0].tag
+    for options in ([], ["--paths"], ["-0"], ["--json"], ["--m3u", "-"]):
+        shown = screen("find", first, "--min", 0, "--library", library, *options)
+        assert ".wav" in shown
+        assert not any(dangerous in shown for dangerous in ("\x1b]", "\x07", "\u202e", "\x9b"))
 
 
 def test_a_model_by_file(autotag: Run) -> None:
