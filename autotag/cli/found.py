@@ -12,7 +12,7 @@ from autotag.cli.options import OUTPUT, Json
 from autotag.cli.run import say
 from autotag.outputs.playlist import m3u as as_m3u
 from autotag.outputs.playlist import write_paths
-from autotag.system.text import as_json, printable
+from autotag.system.text import as_json, counted, printable
 
 if TYPE_CHECKING:
     from autotag.library.query import Found
@@ -106,7 +106,7 @@ def _write_table(found: "list[Found]", score: str) -> None:
     for track in found:
         each = [f"{value:{len(name)}.2f}" for name, value in [(score, track.score), *track.tags] if name]
         also = len(track.copies)
-        copies = f"  (and {also} {'copy' if also == 1 else 'copies'})" if also else ""
+        copies = f"  (and {counted(also, 'copy', 'copies')})" if also else ""
         typer.echo("  ".join([*each, printable(track.path)]) + copies)
 
 
@@ -139,4 +139,4 @@ def _write_m3u(found: "list[Found]", path: Path, relative: bool) -> None:
         return
     with replacing(path) as part:
         part.write_text(text, "utf-8", newline="\n")
-    say(f"{path}: {(count := len(found) - len(left_out))} {'track' if count == 1 else 'tracks'}")
+    say(f"{path}: {counted(len(found) - len(left_out), 'track', 'tracks')}")

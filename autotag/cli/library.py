@@ -25,7 +25,7 @@ from autotag.config import Config, Excerpt
 from autotag.models.registry import ModelChoice
 from autotag.request import LIKELY
 from autotag.result import Outcome
-from autotag.system.text import as_json, printable
+from autotag.system.text import as_json, counted, printable
 
 if TYPE_CHECKING:
     from autotag.library.database import Library
@@ -195,11 +195,13 @@ def find(
         fainter = (
             count(opened, query(opened, wanted, unwanted, FAINT, minimum)) - total if minimum > FAINT else 0
         )
-    also = f"{'more ' if found else ''}{_tracks(fainter)}" if fainter > 0 and wanted else ""
+    also = fainter > 0 and bool(wanted)
     if not found:
         say("No track has all of these tags." + ("" if also else f" Try a lower --min (now {minimum:g})."))
     if also:
-        say(f"{fainter} {also} the tags with scores from {FAINT} to {minimum:g}: add --min {FAINT}.")
+        more = "more " if found else ""
+        tracks = counted(fainter, f"{more}track has", f"{more}tracks have")
+        say(f"{tracks} the tags with scores from {FAINT} to {minimum:g}: add --min {FAINT}.")
     if total > len(found):
         say(f"{len(found)} of {total} tracks are listed. Use --limit 0 to list all.")
     listing.show(found, "score")
@@ -269,8 +271,9 @@ def stats(
     typer.echo(f"{found['tracks']} tracks, {length}, tagged by {found['model']}")
     if found["outdated"]:
         typer.echo(f"tagged by an earlier model: {found['outdated']}; 'autotag scan' tags them again")
-    if by_hand := found["corrected"]["tags"]:
-        typer.echo(f"set by hand: {by_hand} tag(s) of {found['corrected']['tracks']} track(s)")
+    if found["corrected"]["tags"]:
+        tags = counted(found["corrected"]["tags"], "tag", "tags")
+        typer.echo(f"set by hand: {tags} of {counted(found['corrected']['tracks'], 'track', 'tracks')}")
     typer.echo(f"cannot be tagged: {failures or 'none'}\n")
     width = max((len(tag["tag"]) for tag in found["tags"]), default=3)
     typer.echo(f"{'tag':{width}}  tracks  share  mean")
@@ -291,9 +294,5 @@ def _show_duplicates(library: "Library", json: bool) -> None:
         return
     for group in groups:
         typer.echo("\n".join(map(printable, group)) + "\n")
-    have = "recording has" if len(groups) == 1 else "recordings have"
-    say(f"{len(groups)} {have} copies, {sum(map(len, groups))} files in all.")
-
-
-def _tracks(number: int) -> str:
-    return "track has" if number == 1 else "tracks have"
+    recordings = counted(len(groups), "recording has", "recordings have")
+    say(f"{recordings} copies, {sum(map(len, groups))} files in all.")

@@ -107,8 +107,8 @@ def _container(file: BinaryIO, size: int) -> TagContainer:
         tags = tags[1:]
     else:
         raise Damaged(f"its bytes are {_name(head)}")
-    for field in SHARED:
-        values = (*found.elsewhere.get(field, ()), *_elsewhere(file, field, tags, end))
+    for field, others in _elsewhere(file, tags, end).items():
+        values = (*found.elsewhere.get(field, ()), *others)
         if values := tuple(dict.fromkeys(value for value in values if value.strip())):
             found.elsewhere[field] = values
     return found
@@ -149,19 +149,25 @@ def _name(head: bytes) -> str:
     return "text" if head.isascii() and head.decode().isprintable() else UNKNOWN
 
 
-def _elsewhere(file: BinaryIO, field: str, tags: Sequence[bytes], end: bytes) -> Values:
-    """Values of a field in tags that are not the container's: other ID3, APEv2 and ID3v1."""
+def _elsewhere(file: BinaryIO, tags: Sequence[bytes], end: bytes) -> dict[str, list[str]]:
+    """Values of the fields in tags that are not the container's: other ID3, APEv2 and ID3v1."""
     from mutagen.apev2 import APEv2
 
-    found: list[str] = []
+    others, ape = [], {}
     for tag in tags:
-        try:
-            found += Id3(tag).get(field)
-        except Damaged:
-            continue
+        with suppress(Damaged):
+            others.append(Id3(tag))
     with suppress(Exception):  # most files have none, and of a damaged one the parser raises what comes
-        found += str(APEv2(fileobj=file).get(field, "")).split("\0")
-    return (*found, *_of_v1(v1_of(end), field))
+        ape = {key.upper(): str(value).split("\0") for key, value in APEv2(fileobj=file).items()}
+    v1 = v1_of(end)
+    return {
+        field: [
+            *(value for other in others for value in other.get(field)),
+            *ape.get(field, ()),
+            *_of_v1(v1, field),
+        ]
+        for field in SHARED
+    }
 
 
 def _of_v1(data: bytes, field: str) -> Values:

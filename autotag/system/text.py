@@ -13,6 +13,15 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """A number of things, by the words for one and for many of them.
+
+    >>> counted(1, "track", "tracks"), counted(2, "track has", "tracks have")
+    ('1 track', '2 tracks have')
+    """
+    return f"{number} {one if number == 1 else many}"
+
+
 def as_unicode(text: str) -> str:
     """The text with what is not Unicode in it, bytes of a file's name, as `\\xe9`."""
     return SURROGATE.sub(lambda found: _escaped(found[0]), text)
