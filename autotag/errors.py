@@ -49,6 +49,10 @@ class NoHome(AutotagError, OSError):
     """A user has no folder of their own, where autotag would keep a file that nobody named."""
 
 
+class NoRoom(AutotagError, OSError):
+    """The folder for temporary files has no room for a sound."""
+
+
 class Crashed(AudioError):
     """The process that was at the file ended, or an error was raised that nobody foresaw."""
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from autotag.audio.content import AudioInput
 from autotag.audio.decode import Audio
 from autotag.config import Excerpt
+from autotag.errors import NoRoom
 
 BLOCK = 1 << 18
 """Samples that are read back at once: 1 MiB."""
@@ -34,13 +35,13 @@ class Held(AbstractContextManager["Held"]):
         sound = Audio(audio, sr, excerpt, name=name)
         self.decode_ms = 0.0
         self._parts: list[tuple[float, int]] = []  # starts in seconds, ends in bytes
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
         try:
             started = time.perf_counter()
             for start, blocks in sound.parts():
                 for block in blocks:
                     self.decode_ms += 1000 * (time.perf_counter() - started)
-                    self._file.write(np.ascontiguousarray(block, np.float32).data)
+                    self._write(block)
                     started = time.perf_counter()
                 self._parts.append((start, self._file.tell()))
         except BaseException:
@@ -48,6 +49,17 @@ class Held(AbstractContextManager["Held"]):
             raise
         self.sr, self.duration, self.seconds_read = sr, sound.duration, sound.seconds_read
         self.start, self.weights, self.warnings = sound.start, sound.weights, sound.warnings
+
+    def _write(self, block: NDArray[np.float32]) -> None:
+        try:
+            data = np.ascontiguousarray(block, np.float32).tobytes()
+            while data:
+                data = data[self._file.write(data) :]
+        except OSError as error:
+            raise NoRoom(
+                f"{tempfile.gettempdir()}: temporary files cannot be written: {error.strerror}. Free some "
+                "room, or name another folder with TMPDIR."
+            ) from error
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         for _, blocks in self.parts():

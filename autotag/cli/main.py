@@ -5,6 +5,8 @@ import signal
 import sys
 from collections.abc import Callable
 from difflib import get_close_matches
+from errno import EAGAIN, EMFILE, ENFILE, ENOMEM
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -114,10 +116,23 @@ def main() -> None:
         if end.code in INTERRUPTED:
             say(f"interrupted. {Run.kept}".rstrip())
         raise
-    except OSError as error:  # of writing: errors of reading are values or AutotagErrors
-        why = os.strerror(error.errno) if error.errno else error
-        say(f"error: results cannot be written: {why}. {Run.kept}".rstrip())
-        os._exit(1)  # a regular exit would try to write them again
+    except OSError as error:  # errors of reading a file are values or AutotagErrors
+        say(f"error: {_what_failed(error)} {Run.kept}".rstrip())
+        os._exit(1)  # a regular exit would try to write results again
+
+
+def _what_failed(error: OSError) -> str:
+    """What the operating system refused, and what to do."""
+    why = os.strerror(error.errno) if error.errno else str(error)
+    if error.errno in (EMFILE, ENFILE):
+        return f"{why}. Raise the limit, for example with 'ulimit -n 1024', or use fewer --jobs."
+    if error.errno in (EAGAIN, ENOMEM):
+        return f"a process cannot be started: {why}. Use fewer --jobs."
+    try:
+        Path.cwd()
+    except OSError:
+        return "the current folder is gone. Change to one that is there, or name files by their whole paths."
+    return f"results cannot be written: {why}."
 
 
 def _terminated(*_: object) -> NoReturn:

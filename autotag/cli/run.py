@@ -1,5 +1,6 @@
 """What a command says on stderr while it works, and its exit code: warnings, errors, progress, last line."""
 
+import os
 import re
 import sys
 import time
@@ -212,5 +213,8 @@ class _Bar:
 
 
 def say(line: str) -> None:
-    """A line on stderr, with what would move a terminal's cursor escaped."""
-    typer.echo(printable(line), err=True)
+    """A line on stderr, with what would move a terminal's cursor escaped. It may be full: results count."""
+    try:
+        typer.echo(printable(line), err=True)
+    except OSError:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 its end would be an error again

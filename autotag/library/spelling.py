@@ -29,8 +29,16 @@ def as_known(paths: Iterable[str | os.PathLike[str]], known: Collection[str]) ->
     for path in known:
         at.setdefault(place(path), path)
     given = [os.fspath(path) for path in paths]
-    spelled = (path if path in known else at.get(place(path), path) for path in given)
+    spelled = (path if path in known else _if_one(path, at.get(place(path), path)) for path in given)
     return [Path(path) for path in dict.fromkeys(spelled)]
+
+
+def _if_one(path: str, known: str) -> str:
+    """The path as it is known, unless there is a file of each of two spellings, or only of the new one."""
+    try:
+        return known if path == known or Path(path).samefile(known) else path
+    except OSError:
+        return path if os.path.lexists(path) else known
 
 
 def known_path(library: Library, path: str | os.PathLike[str]) -> str | None:

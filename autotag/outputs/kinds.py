@@ -8,6 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from autotag.audio.content import Content
+from autotag.audio.formats import AAC, MP3, recognised
+from autotag.audio.tags import sound as before_sound
 from autotag.errors import ExtraMissing, TagsUnreadable, TagsUnwritable, UnreadableAudio
 from autotag.outputs.chunks import Chunked
 from autotag.outputs.containers import (
@@ -102,11 +105,11 @@ def _container(file: BinaryIO, size: int) -> TagContainer:
         found = Chunked(file, start, size)
     elif head[4:8] == b"ftyp" and not tags:
         found = Mp4(file, size)
-    elif _is_mp3(file, start, head):
+    elif (what := _name(file, start, head)) == MP3.name:
         found = Id3(tags[0] if tags else b"", v1=v1_of(end))
         tags = tags[1:]
     else:
-        raise Damaged(f"its bytes are {_name(head)}")
+        raise Damaged(f"its bytes are {what}")
     for field, others in _elsewhere(file, tags, end).items():
         values = (*found.elsewhere.get(field, ()), *others)
         if values := tuple(dict.fromkeys(value for value in values if value.strip())):
@@ -126,27 +129,37 @@ def _id3_in_front(file: BinaryIO, size: int) -> tuple[list[bytes], int]:
     return tags, start
 
 
-def _is_mp3(file: BinaryIO, start: int, head: bytes) -> bool:
+def _name(file: BinaryIO, start: int, head: bytes) -> str:
+    """What a file is that begins so behind its ID3 tags, as `autotag tag` hears it."""
+    if not head:
+        return "none"
+    if name := next((name for sign, name in OTHERS if head.startswith(sign)), ""):
+        return name
+    file.seek(start)
+    with Content(file) as content:
+        sound, first = before_sound(content)
+        heard = recognised(content, sound, first)
+    if heard is not None:
+        kind, at = heard
+        if kind is AAC:
+            return "AAC without a container"
+        if kind is MP3 or not start + at:
+            return kind.name
+        return f"{kind.name} behind {'an ID3 tag' if not at else f'{start + at} other bytes'}"
+    if head.isascii() and head.decode().isprintable():
+        return "text"
+    return MP3.name if _is_free_mp3(file, start) else UNKNOWN
+
+
+def _is_free_mp3(file: BinaryIO, start: int) -> bool:
+    """Whether it is an MP3 in free format, of which no frame says how long it is."""
     from mutagen.mp3 import MPEGInfo
 
-    if _name(head) != UNKNOWN:
-        return False
     try:
         MPEGInfo(file, offset=start)
     except Exception:  # of a file that is none, the parser raises what comes
         return False
     return True
-
-
-def _name(head: bytes) -> str:
-    """What a file is that begins so."""
-    if not head:
-        return "none"
-    if head[:1] == b"\xff" and head[1:2] and head[1] & 0xF6 == 0xF0:
-        return "AAC without a container"
-    if name := next((name for sign, name in OTHERS if head.startswith(sign)), ""):
-        return name
-    return "text" if head.isascii() and head.decode().isprintable() else UNKNOWN
 
 
 def _elsewhere(file: BinaryIO, tags: Sequence[bytes], end: bytes) -> dict[str, list[str]]:

@@ -551,6 +551,50 @@ def test_a_full_disk_is_said_in_one_line() -> None:
     assert run.stderr == "error: results cannot be written: No space left on device.\n"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device")
+def test_what_takes_no_more_warnings_takes_no_results_away() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "autotag", "--format", "line", str(SONG), "missing.mp3"]
+        run = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, text=True, cwd=ROOT, check=False)
+    assert run.returncode == 1
+    assert run.stdout.startswith(f"{SONG}: ")
+
+
+def _in_odd_surroundings(setup: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the command line after a few lines of Python."""
+    code = f"import os, resource, sys; {setup}; from autotag.cli.main import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder that is in use cannot be removed")
+def test_a_current_folder_that_is_gone_and_too_few_descriptors_are_said(mixed: Path, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    setup = f"os.mkdir({str(gone)!r}); os.chdir({str(gone)!r}); os.rmdir({str(gone)!r})"
+    run = _in_odd_surroundings(setup, "scan", ".", "--library", tmp_path / "library.sqlite")
+    assert run.returncode == 1
+    assert run.stderr.startswith("error: the current folder is gone. Change to one that is there, or ")
+    run = _in_odd_surroundings(
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (9, 9))", mixed, "--model", SMALL, "--jobs", 2
+    )
+    assert run.returncode == 1
+    assert run.stderr.startswith("error: Too many open files. Raise the limit, for example with 'ulimit -n ")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of the size of files")
+def test_where_there_is_no_room_for_temporary_files_no_song_is_blamed() -> None:
+    limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))"
+    run = _in_odd_surroundings(limit, "--compare", SONG, "--models", SMALL)
+    assert run.returncode == 2
+    assert run.stderr.count("\n") == 1
+    assert "temporary files cannot be written: File too large. Free some room, or name " in run.stderr
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX signal")
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_interrupted_is_exit_130_and_what_was_written_is_whole(many: Path, jobs: str) -> None:

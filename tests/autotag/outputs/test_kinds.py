@@ -49,7 +49,8 @@ def test_tagging_and_writing_go_by_the_bytes(tmp_path: Path, content: str) -> No
 
 
 def test_a_refusal_says_what_the_file_is_and_how_it_is_named(tmp_path: Path) -> None:
-    wav = make(tmp_path, "wav").read_bytes()
+    wav, flac, m4a = (make(tmp_path, suffix).read_bytes() for suffix in ("wav", "flac", "m4a"))
+    mpeg_4, tag = "its bytes are MPEG-4 audio (AAC or ALAC) behind", b"ID3\4\0\0\0\0\0\x64" + bytes(100)
     for name, data, said in (
         ("a.mp3", make(tmp_path, "wma").read_bytes(), "its bytes are WMA (named .mp3)"),
         ("b.m4a", make(tmp_path, "aac").read_bytes(), "its bytes are AAC without a container (named .m4a)"),
@@ -58,6 +59,9 @@ def test_a_refusal_says_what_the_file_is_and_how_it_is_named(tmp_path: Path) -> 
         ("e.ogg", b"", "its bytes are none (named .ogg)"),
         ("f.wav", b"\x89PNG\r\n\x1a\n" + bytes(100), "its bytes are a picture (named .wav)"),
         ("g.mp3", bytes(100_000), "its bytes are nothing that autotag knows (named .mp3)"),
+        ("i.flac", bytes(512) + flac, "its bytes are FLAC behind 512 other bytes (named .flac)"),
+        ("j.m4a", tag + m4a, f"{mpeg_4} an ID3 tag (named .m4a)"),
+        ("k.m4a", bytes(99) + m4a, f"{mpeg_4} 99 other bytes (named .m4a)"),
         ("h.wav", b"RF64" + wav[4:], "its bytes are a WAV of over 4 GiB (RF64) (named .wav)"),
         (
             "i.mp3",
@@ -72,6 +76,19 @@ def test_a_refusal_says_what_the_file_is_and_how_it_is_named(tmp_path: Path) -> 
             write_tags(path, ALL)
         assert str(raised.value).startswith(f"{path}: {said}. Tags are written into MP3, AIFF, WAV, ")
         assert path.read_bytes() == data
+
+
+def test_an_mp3_behind_other_bytes_is_one_for_both(tmp_path: Path) -> None:
+    whole = make(tmp_path, "mp3").read_bytes()
+    for before in (b"Ripped by somebody. " * 20, bytes(700), whole[-700:-1]):
+        path = tmp_path / "song.mp3"
+        path.write_bytes(before + whole)
+        heard = decode(path, 12000)
+        write_tags(path, ALL)
+        assert path.read_bytes().endswith(before + whole)
+        assert len(decode(path, 12000)) == len(heard)
+        undo_tags(path)
+        assert path.read_bytes() == before + whole
 
 
 def ape(path: Path, **values: str | list[str]) -> None:
