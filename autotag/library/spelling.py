@@ -36,7 +36,7 @@ def as_known(paths: Iterable[str | os.PathLike[str]], known: Collection[str]) ->
 def _if_one(path: str, known: str) -> str:
     """The path as it is known, unless there is a file of each of two spellings, or only of the new one."""
     try:
-        return known if path == known or os.path.samefile(path, known) else path
+        return known if path == known or Path(path).samefile(known) else path
     except OSError:
         return path if os.path.lexists(path) else known
 
