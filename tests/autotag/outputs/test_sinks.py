@@ -293,10 +293,8 @@ def test_an_interrupted_change_of_the_choice_has_to_be_finished(tmp_path: Path) 
     with pytest.raises(KeyboardInterrupt), open_sink(out, model, other, force=True):
         raise KeyboardInterrupt
     for request in (TagRequest(), other):
-        with (
-            pytest.raises(SinkError, match="left tags of two choices. Add --force"),
-            open_sink(out, model, request),
-        ):
+        opening = open_sink(out, model, request)
+        with pytest.raises(SinkError, match=r"left tags of two choices\. Add --force"), opening:
             pass
     with open_sink(out, model, other, force=True):
         pass
@@ -520,9 +518,9 @@ def test_an_excerpt_is_named_as_the_option_that_asks_for_it(tmp_path: Path) -> N
     out = tmp_path / "tags.jsonl"
     with open_sink(out, find(SMALL), TagRequest(excerpt=3)) as sink:
         sink.write(result("a.wav"))
-    with pytest.raises(SinkError, match="made with --excerpt 3, not whole files"):
-        with open_sink(out, find(SMALL), TagRequest()):
-            pass
+    opening = open_sink(out, find(SMALL), TagRequest())
+    with pytest.raises(SinkError, match="made with --excerpt 3, not whole files"), opening:
+        pass
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
