@@ -210,6 +210,9 @@ def _path(values: Mapping[str, Any]) -> str | None:
             path = os.fsdecode(base64.b64decode(values["path_bytes"], validate=True))
         except (binascii.Error, ValueError) as error:
             raise ValueError(f"its 'path_bytes' is {values['path_bytes']!r:.40}") from error
+        shown = values.get("path")
+        if shown is not None and str(shown).removeprefix("./") != as_unicode(path).removeprefix("./"):
+            raise ValueError(f"its 'path' is {shown!a:.40}, and its 'path_bytes' are of {path!a:.40}")
     elif "path" in values:
         path = values["path"]
     else:

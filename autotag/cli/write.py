@@ -273,6 +273,7 @@ def _earlier(path: Path, request: TagRequest, files: Files | None) -> Iterator[O
             yield Failure(None, "NoPath", f"{path}: a result in it has no path. Delete its line.")
         elif (
             isinstance(outcome, Result)
+            and modified is not None
             and outcome.modified not in (None, modified)
             and not is_own_write(outcome.path, outcome.size, outcome.modified)
         ):

@@ -1,12 +1,14 @@
 """Files that results are kept in: rows that a later run goes on with, kept from other processes."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol, Self
 
+from autotag.config import Excerpt
 from autotag.errors import SinkError
 from autotag.models.registry import ModelFile
 from autotag.request import TagRequest
@@ -14,6 +16,10 @@ from autotag.result import Outcome, Result
 from autotag.system.lock import locked
 
 ENDINGS = (".jsonl", ".csv", ".parquet", ".sqlite")
+
+
+BOTH = "both"
+"""Noted in place of each option while all tags are made again, and some are by either choice."""
 
 
 class Stamp(NamedTuple):
@@ -47,15 +53,20 @@ class Sink(Protocol):
 def alone(path: Path) -> Iterator[BinaryIO]:
     """Keep other processes from the file, by a hidden one beside it that also holds notes."""
     with ExitStack() as stack:
+        lock = path
         try:
             file = path.resolve()
-            notes = stack.enter_context(locked(file.with_name(f".{file.name}.lock")))
+            lock = file.with_name(f".{file.name}.lock")
+            notes = stack.enter_context(locked(lock))
         except BlockingIOError as error:
             raise SinkError(
                 f"{path}: another process is writing it. Wait for it, or name another file."
             ) from error
         except OSError as error:
-            raise SinkError(f"{path}: cannot be written: {error.strerror}. Name another file.") from error
+            why = error.strerror or error
+            if os.path.lexists(lock):
+                raise SinkError(f"{lock}: cannot be written: {why}. Remove it.") from error
+            raise SinkError(f"{path}: cannot be written: {why}. Name another file.") from error
         yield notes
 
 
@@ -78,6 +89,11 @@ def one_choice(
     chosen = _options(request)
     noted = _read(notes)
     differs = bool(stamps) and noted is not None and noted != chosen
+    if differs and not force and BOTH in (noted or {}).values():
+        raise SinkError(
+            f"{path}: a run that was interrupted left tags of two choices. Add --force to tag all files "
+            "again, or name another file."
+        )
     if differs and not force:
         before, now = _differences(noted or {}, chosen)
         raise SinkError(
@@ -85,7 +101,7 @@ def one_choice(
             "name another file."
         )
     # Should this be interrupted, then there are tags of both choices.
-    _note(notes, dict.fromkeys(chosen, "both") if differs else chosen)
+    _note(notes, dict.fromkeys(chosen, BOTH) if differs else chosen)
     yield
     _note(notes, chosen)
 
@@ -118,15 +134,16 @@ def _differences(noted: dict[str, Any], chosen: dict[str, Any]) -> tuple[str, st
     """The options that differ, as they were and as they are, spelled as on the command line."""
     differing = [name for name in chosen if noted.get(name) != chosen[name]]
 
-    def spelled(values: dict[str, Any]) -> str:
-        return " ".join(
-            f"--{'' if values.get(name) else 'no-'}merge"
-            if name == "merge"
-            else f"--{name} {values.get(name)}"
-            for name in differing
-        )
+    def spelled(values: dict[str, Any], name: str) -> str:
+        value = values[name]
+        if name == "merge":
+            return "--merge" if value else "--no-merge"
+        if name == "excerpt":
+            return str(Excerpt(**value)) if value else "whole files"
+        return f"--{name} {value}"
 
-    return spelled(noted), spelled(chosen)
+    before, now = (" ".join(spelled(values, name) for name in differing) for values in (noted, chosen))
+    return before, now
 
 
 def _read(notes: BinaryIO) -> dict[str, Any] | None:
@@ -134,9 +151,14 @@ def _read(notes: BinaryIO) -> dict[str, Any] | None:
     try:
         notes.seek(0)
         found = json.loads(notes.read(1 << 16))
-    except (ValueError, RecursionError):
+        if set(found) != set(_options(TagRequest())):
+            return None
+        if BOTH in found.values():
+            return dict.fromkeys(found, BOTH)
+        excerpt = found["excerpt"] and Excerpt(**found["excerpt"])
+        return _options(TagRequest(**found | {"excerpt": excerpt}))
+    except (AttributeError, TypeError, ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) and set(found) == set(_options(TagRequest())) else None
 
 
 def _note(notes: BinaryIO, chosen: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 def printable(text: str) -> str:
     """The text with characters that would move the cursor, or cannot be printed, escaped."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in as_unicode(text))
 
 
 def counted(number: int, one: str, many: str) -> str:

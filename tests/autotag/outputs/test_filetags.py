@@ -413,6 +413,9 @@ def test_the_command_takes_an_earlier_run(autotag: Run, library: Path) -> None:
     run = autotag("write", "--from", library / "tags.jsonl", "--top", 1)
     assert f"error: {library / 'a.mp3'}: has changed since it was tagged. Tag it again." in run.stderr
     assert values(library / "a.mp3")[AUTOTAG] == chosen
+    (library / "a.mp3").unlink()
+    run = autotag("write", "--from", library / "tags.jsonl", "--top", 1)
+    assert f"error: {library / 'a.mp3'}: no such file" in run.stderr
 
 
 @pytest.mark.parametrize(

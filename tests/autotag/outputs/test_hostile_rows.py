@@ -38,6 +38,7 @@ NOT_ROWS = [
     "[" * 100_000,
     '{"path": ' + "9" * 10_000 + "}",
     *(json.dumps(row(path=path)) for path in ("", "a\0.mp3", "a\ud800.mp3", ["a"], 7)),
+    json.dumps(row(path="song.mp3", path_bytes=base64.b64encode(b"/etc/passwd").decode())),
     *(json.dumps(row(path_bytes=text)) for text in ("AA==", "", "no base64!", "é", ["a"])),
     *(json.dumps(row(ok=ok)) for ok in ("no", 1, None, ["no"])),
     *(json.dumps(row(model=model)) for model in (["x"], "x\x1b[2J", "", "x" * 201)),

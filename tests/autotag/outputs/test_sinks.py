@@ -293,7 +293,8 @@ def test_an_interrupted_change_of_the_choice_has_to_be_finished(tmp_path: Path) 
     with pytest.raises(KeyboardInterrupt), open_sink(out, model, other, force=True):
         raise KeyboardInterrupt
     for request in (TagRequest(), other):
-        with pytest.raises(SinkError, match=r"made with .* not"), open_sink(out, model, request):
+        opening = open_sink(out, model, request)
+        with pytest.raises(SinkError, match=r"left tags of two choices\. Add --force"), opening:
             pass
     with open_sink(out, model, other, force=True):
         pass
@@ -485,7 +486,14 @@ def test_a_name_that_a_spreadsheet_would_compute_begins_with_a_folder(tmp_path: 
     assert list(opened(tmp_path / "tags.csv").stamps()) == names
 
 
-@pytest.mark.parametrize("notes", [b"", b"{", b"[]", b'{"top": 5}', b"[" * 50_000, b"\xff"])
+@pytest.mark.parametrize(
+    "notes",
+    [
+        *(b"", b"{", b"[]", b'{"top": 5}', b"[" * 50_000, b"\xff"),
+        b'{"vocabulary": "all", "top": 1e999, "threshold": null, "merge": 3, "excerpt": []}',
+        b'{"vocabulary": "all", "top": 5, "threshold": 0, "merge": true, "excerpt": {"seconds": "x"}}',
+    ],
+)
 def test_notes_that_are_torn_or_foreign_are_unknown(tmp_path: Path, notes: bytes) -> None:
     out = tmp_path / "tags.jsonl"
     with open_sink(out, find(SMALL), TagRequest()) as sink:
@@ -493,6 +501,26 @@ def test_notes_that_are_torn_or_foreign_are_unknown(tmp_path: Path, notes: bytes
     (tmp_path / ".tags.jsonl.lock").write_bytes(notes)
     with open_sink(out, find(SMALL), TagRequest(top=7)) as sink:
         assert list(sink.stamps()) == ["a.wav"]
+
+
+@pytest.mark.parametrize("what", ["folder", "pipe"])
+def test_a_lock_file_that_is_none_is_named(tmp_path: Path, what: str) -> None:
+    lock = tmp_path / ".tags.jsonl.lock"
+    if what == "pipe" and not hasattr(os, "mkfifo"):
+        pytest.skip("no named pipes")
+    lock.mkdir() if what == "folder" else os.mkfifo(lock)
+    opening = open_sink(tmp_path / "tags.jsonl", find(SMALL), TagRequest())
+    with pytest.raises(SinkError, match=r"tags\.jsonl\.lock: cannot be written: .+\. Remove it"), opening:
+        pass
+
+
+def test_an_excerpt_is_named_as_the_option_that_asks_for_it(tmp_path: Path) -> None:
+    out = tmp_path / "tags.jsonl"
+    with open_sink(out, find(SMALL), TagRequest(excerpt=3)) as sink:
+        sink.write(result("a.wav"))
+    opening = open_sink(out, find(SMALL), TagRequest())
+    with pytest.raises(SinkError, match="made with --excerpt 3, not whole files"), opening:
+        pass
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
