@@ -18,6 +18,9 @@ SONG = ROOT / "examples" / "song.mp3"
 AWKWARD = """it's <b onclick="x">Ü & so\non.wav"""
 """A name that a page or a terminal must not take for something else."""
 
+TERMINAL = {"COLUMNS": "200", "NO_COLOR": "1"}
+"""What a command is told of the terminal that its output is for."""
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -62,14 +65,15 @@ def song() -> Path:
     return SONG
 
 
-def _run(module: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_module(module: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m module`, and wait for its end."""
     return subprocess.run(
         [sys.executable, "-m", module, *map(str, arguments)],
         capture_output=True,
         text=True,
         encoding="utf-8",
         cwd=ROOT,
-        env=os.environ | {"COLUMNS": "200", "NO_COLOR": "1"} | environment,
+        env=os.environ | TERMINAL | environment,
         timeout=300,
     )
 
@@ -77,13 +81,13 @@ def _run(module: str, *arguments: object, **environment: str) -> subprocess.Comp
 @pytest.fixture(scope="session")
 def autotag() -> Run:
     """Run the command line: `autotag("song.mp3", "--top", 3)`."""
-    return lambda *arguments, **environment: _run("autotag", *arguments, **environment)
+    return lambda *arguments, **environment: run_module("autotag", *arguments, **environment)
 
 
 @pytest.fixture(scope="session")
 def train() -> Run:
     """Run `python -m train`."""
-    return lambda *arguments, **environment: _run("train", *arguments, **environment)
+    return lambda *arguments, **environment: run_module("train", *arguments, **environment)
 
 
 @pytest.fixture(scope="session")

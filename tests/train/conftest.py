@@ -1,5 +1,12 @@
-"""A small data set in MagnaTagATune's layout, of real MP3s."""
+"""Small data sets of real MP3s, small networks, and `python -m train` without a process of its own."""
 
+import io
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +14,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.conftest import music
+from tests.conftest import TERMINAL, Run, music, run_module
+from tests.train.narrow import WIDTHS
+from train import cli
 from train.data import msd as million
 from train.data.mtat import TAGS
 
@@ -81,6 +90,41 @@ def msd(tmp_path_factory: pytest.TempPathFactory) -> Path:
             seconds = 12 if (split, i) == ("train", 2) else 30
             soundfile.write(folder / f"{track}.mp3", music(seconds, 22050, i), 22050)
     return root
+
+
+@pytest.fixture(scope="module")
+def narrow() -> Iterator[None]:
+    """Networks of a few filters in this process: what a loop does does not depend on their width."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in WIDTHS.items():
+            patch.setattr(name, value)
+        yield
+
+
+@pytest.fixture(scope="session")
+def narrow_train() -> Run:
+    """Run `python -m train` with networks of a few filters."""
+    return lambda *arguments, **environment: run_module("tests.train.narrow", *arguments, **environment)
+
+
+@pytest.fixture(scope="session")
+def here() -> Run:
+    """Do what `python -m train` does in this process, which has loaded torch: 3 s less a call."""
+
+    def run(*arguments: object, **environment: str) -> "subprocess.CompletedProcess[str]":
+        command = ["train", *map(str, arguments)]
+        out, err = io.StringIO(), io.StringIO()
+        terminate = signal.getsignal(signal.SIGTERM)
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.setattr(sys, "argv", command)
+            for name, value in (TERMINAL | environment).items():
+                patch.setitem(os.environ, name, value)
+            with pytest.raises(SystemExit) as end:
+                cli.main()
+        signal.signal(signal.SIGTERM, terminate)
+        return subprocess.CompletedProcess(command, end.value.code, out.getvalue(), err.getvalue())  # type: ignore[arg-type]
+
+    return run
 
 
 def children(pid: int) -> list[int]:

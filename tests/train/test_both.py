@@ -23,6 +23,8 @@ from train.fit.recipe import RECIPES
 from train.report.card import card
 from train.report.measured import MEASURED
 
+pytestmark = pytest.mark.usefixtures("narrow")
+
 CONFIG = Config(hop=10)
 
 
@@ -97,6 +99,7 @@ def test_the_card_says_what_was_measured(
     noise = {"silence": [], "white noise": [("weird", 0.1)]}
     monkeypatch.setattr("train.report.measured.heard", lambda taggers: [noise for _ in taggers])
     monkeypatch.setattr("train.report.measured.ROUNDS", 1)
+    monkeypatch.setattr("train.measure.intervals.RESAMPLES", 20)
     monkeypatch.setattr("train.measure.robustness.EVERY", 1)
     text = card(models, data, None, cache).read_text("utf-8")
     measured = json.loads((models / MEASURED).read_text())[CONFIG.name]

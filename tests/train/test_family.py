@@ -28,6 +28,8 @@ from train.fit.run import best
 from train.fit.teachers import PATCHES, TEACHER_INPUT, label, labelled_segments, segment_labels
 from train.networks import build
 
+pytestmark = pytest.mark.usefixtures("narrow")
+
 
 def teacher(path: Path, scale: float, tags: int = 50, frames: int = 187) -> Path:
     """An ONNX file shaped like a published model: each probability is `scale` times the mean of logmel.
@@ -183,7 +185,6 @@ def test_the_family_is_trained_and_exported_and_not_again(
     other = entries["msd-vgg-12k-48-x10-db"].metadata
     assert other.outputs == tuple(("msd", tag) for tag in msd.TAGS)
     assert other.training["recipe"]["start"] == "vgg-12k-48-x10-db"
-    assert all(entry.bytes < 8e6 for name, entry in entries.items() if "vgg" in name)
     changed = {name: entry.path.stat().st_mtime_ns for name, entry in entries.items()}
     run("*")
     assert {e.metadata.name: e.path.stat().st_mtime_ns for e in manifest(models)} == changed

@@ -17,15 +17,14 @@ import numpy as np
 import pytest
 import torch
 
-from autotag.audio.mel import compress
-from autotag.config import GRID, LOGS, Config
+from autotag.config import Config
 from autotag.models.model import Model
 from tests.conftest import ROOT, SONG, Run
 from train.data import read
 from train.data.cache import mel_power
 from train.errors import DataError, RunError
 from train.export.publish import to_fp32
-from train.export.to_onnx import parity, to_onnx, write_metadata
+from train.export.to_onnx import parity, write_metadata
 from train.fit import run as runs
 from train.fit.inputs import random_segment
 from train.fit.loop import fit
@@ -34,15 +33,20 @@ from train.measure.evaluate import evaluate_split
 from train.measure.metrics import evaluate_outputs
 from train.networks import build, cost
 
+pytestmark = pytest.mark.usefixtures("narrow")
+
 NAME = "vgg-12k-48-x10-db"
 SEGMENTED = "musicnn-12k-48-x1-db"
 
+EPOCHS = 20
+"""So many that a run is not over before it is killed."""
+
 
 @pytest.fixture(scope="module")
-def work(data: Path, cache: Path, train: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a finished run of three epochs."""
+def work(data: Path, cache: Path, narrow_train: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a finished run."""
     work = tmp_path_factory.mktemp("runs")
-    run = train(*fit_command(data, cache, work))
+    run = narrow_train(*fit_command(data, cache, work))
     assert run.returncode == 0, run.stderr
     assert re.search(r"too few .* clips for an AUC: \d+ of 50 in valid, \d+ of 50 in test \(-v", run.stderr)
     assert "no AUC in valid" not in run.stderr, "names are details"
@@ -51,7 +55,7 @@ def work(data: Path, cache: Path, train: Run, tmp_path_factory: pytest.TempPathF
 
 
 def fit_command(data: Path, cache: Path, work: Path) -> list[str]:
-    options = ["--recipe", "soft", "--labels", "soft", "--epochs", "3"]
+    options = ["--recipe", "soft", "--labels", "soft", "--epochs", str(EPOCHS)]
     return ["fit", NAME, "--data", str(data), *options, "--cache", str(cache), "--work", str(work)]
 
 
@@ -65,7 +69,7 @@ def losses(run: Path) -> list[float]:
 
 def test_a_run_learns(data: Path, cache: Path, tmp_path: Path) -> None:
     """By heart, from labels made of chance: there is nothing else to learn in this data set."""
-    fit(Config.parse(NAME), read(data), cache, tmp_path, Recipe(epochs=20, batch=4), "cpu")
+    fit(Config.parse(NAME), read(data), cache, tmp_path, Recipe(epochs=20, batch=4, rate=3e-3), "cpu")
     first, *_, last = losses(tmp_path)
     assert last < 0.8 * first
     valid = [line["valid_loss"] for line in metrics_of(tmp_path)]
@@ -74,11 +78,11 @@ def test_a_run_learns(data: Path, cache: Path, tmp_path: Path) -> None:
 
 
 def test_a_processor_without_bfloat16_trains_in_float32(
-    data: Path, cache: Path, train: Run, tmp_path: Path
+    data: Path, cache: Path, narrow_train: Run, tmp_path: Path
 ) -> None:
     """The same one, told to use none of its instructions beyond AVX2."""
     command = fit_command(data, cache, tmp_path)
-    run = train(*command, "--epochs", "1", ONEDNN_MAX_CPU_ISA="AVX2")
+    run = narrow_train(*command, "--epochs", "1", ONEDNN_MAX_CPU_ISA="AVX2")
     assert run.returncode == 0, run.stderr
     assert re.search(rf"{NAME}: trains on .* CPU, \d+ threads in float32\n", run.stderr)
     outcome = json.loads((tmp_path / NAME / "seed-0" / "result.json").read_text())
@@ -90,12 +94,12 @@ def test_a_complete_run_says_what_came_of_it(data: Path, work: Path) -> None:
     run = work / NAME / "seed-0"
     outcome = json.loads((run / "result.json").read_text())
     assert outcome["clips"] == outcome["listed"] == {"train": 12, "valid": 5, "test": 7}
-    assert outcome["gmac"] == 0.4925
+    assert outcome["gmac"] == round(cost(Config.parse(NAME))[0] / 1e9, 4)
     assert outcome["bytes_per_clip"] == 4 * 48 * 137
     assert outcome["recipe"]["labels"] == "soft"
     assert outcome["seconds"] == pytest.approx(sum(line["seconds"] for line in metrics_of(run)), abs=0.1)
     seconds = sum(line["seconds"] for line in metrics_of(run))
-    assert outcome["clips_per_second"] == pytest.approx(36 / seconds, abs=0.01)
+    assert outcome["clips_per_second"] == pytest.approx(12 * EPOCHS / seconds, abs=0.01)
     predictions = np.load(run / "predictions.npz")
     rows = predictions["split"] == "test"
     dataset = read(data, "soft")
@@ -120,7 +124,7 @@ def test_a_result_of_an_older_version_is_read(work: Path, tmp_path: Path) -> Non
     result = runs.result(tmp_path)
     assert result is not None
     assert (result.kind, result.dataset, result.metrics) == ("mtat", found["dataset"], found["metrics"])
-    assert (result.recipe.epochs, result.recipe.whole, result.precision) == (3, False, "unknown")
+    assert (result.recipe.epochs, result.recipe.whole, result.precision) == (EPOCHS, False, "unknown")
 
 
 @pytest.mark.parametrize(("batch", "steps", "rough"), [(6, 2, 0), (11, 1, 0.1)])
@@ -168,36 +172,36 @@ def test_every_step_of_the_recipe_is_taken(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX signal")
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(
-    data: Path, cache: Path, work: Path, train: Run, tmp_path: Path
+    data: Path, cache: Path, work: Path, narrow_train: Run, here: Run, tmp_path: Path
 ) -> None:
     command = fit_command(data, cache, tmp_path)
     run, whole = tmp_path / NAME / "seed-0", work / NAME / "seed-0"
-    with subprocess.Popen([sys.executable, "-m", "train", *command], cwd=ROOT) as process:
+    with subprocess.Popen([sys.executable, "-m", "tests.train.narrow", *command], cwd=ROOT) as process:
         while not (run / "last.pt").exists() and process.poll() is None:
             time.sleep(0.05)
         process.kill()
-    assert len(losses(run)) < 3
-    resumed = train(*command)
+    assert len(losses(run)) < EPOCHS
+    resumed = narrow_train(*command)
     assert resumed.returncode == 0
     assert '"epoch": 1,' not in resumed.stderr, "it began again"
-    assert '"epoch": 3,' in resumed.stderr
+    assert f'"epoch": {EPOCHS},' in resumed.stderr
     assert losses(run) == losses(whole)
     assert np.array_equal(*(np.load(folder / "predictions.npz")["scores"] for folder in (run, whole)))
     ends = [torch.load(folder / "best.pt")["model"] for folder in (run, whole)]
     assert all(torch.equal(ends[0][key], ends[1][key]) for key in ends[0])
-    again = train(*command)
+    again = here(*command)
     assert again.returncode == 0
     assert '"epoch"' not in again.stderr, "a complete run is left alone"
 
 
-def test_musicnn_goes_the_same_way(data: Path, cache: Path, train: Run, autotag: Run, tmp_path: Path) -> None:
+def test_musicnn_goes_the_same_way(data: Path, cache: Path, here: Run, autotag: Run, tmp_path: Path) -> None:
     """Random segments of 3 s in training, the mean over all of a clip's in evaluation and tagging."""
     name = SEGMENTED
     options = ["--cache", cache, "--work", tmp_path]
     soft = ["--recipe", "soft", "--labels", "soft"]
-    run = train("fit", name, "--data", data, *soft, "--epochs", 1, *options)
+    run = here("fit", name, "--data", data, *soft, "--epochs", 1, *options)
     assert run.returncode == 0, run.stderr
-    run = train("export", tmp_path / name / "seed-0", "--models", tmp_path / "models", *options)
+    run = here("export", tmp_path / name / "seed-0", "--models", tmp_path / "models", *options)
     assert run.returncode == 0, run.stderr
     path = tmp_path / "models" / f"{name}.onnx"
     assert {split["clips"] for split in Model(path).metadata.metrics["int8"].values()} == {5, 7}
@@ -205,8 +209,8 @@ def test_musicnn_goes_the_same_way(data: Path, cache: Path, train: Run, autotag:
     assert found["segments"] == 11
 
 
-def test_the_report_on_it(data: Path, work: Path, train: Run, tmp_path: Path) -> None:
-    run = train("report", work, "--out", tmp_path)
+def test_the_report_on_it(data: Path, work: Path, here: Run, tmp_path: Path) -> None:
+    run = here("report", work, "--out", tmp_path)
     assert run.returncode == 0, run.stderr
     text = (tmp_path / "report.md").read_text("utf-8")
     assert text.startswith(f"# Not MagnaTagATune: the study on `{data.name}`, 12 / 5 / 7 clips")
@@ -248,11 +252,14 @@ def test_a_loss_that_is_not_finite(data: Path, cache: Path, tmp_path: Path) -> N
 def test_other_processes_read_for_a_gpu_and_a_resumed_run_is_the_same(
     data: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As with a GPU, which is not at hand: processes that read the cache, killed between two epochs."""
-    monkeypatch.setattr("train.fit.loop.readers", lambda _: 1)
+    """As with a GPU, which is not at hand: processes that read the cache, killed between two epochs.
+
+    It ends as a run does whose own process reads.
+    """
     arguments = Config.parse(NAME), read(data, "soft"), cache
     recipe = replace(RECIPES["soft"], epochs=3, batch=4)
     fit(*arguments, tmp_path / "whole", recipe, "cpu")
+    monkeypatch.setattr("train.fit.loop.readers", lambda _: 1)
     interrupt(fit, *arguments, tmp_path / "part", recipe, "cpu", monkeypatch=monkeypatch)
     assert len(losses(tmp_path / "part")) == 1
     fit(*arguments, tmp_path / "part", recipe, "cpu")
@@ -273,9 +280,9 @@ def interrupt(call: Callable[..., None], *arguments: Any, monkeypatch: pytest.Mo
         call(*arguments)
 
 
-def test_a_device_that_is_not_there(data: Path, cache: Path, train: Run, tmp_path: Path) -> None:
+def test_a_device_that_is_not_there(data: Path, cache: Path, here: Run, tmp_path: Path) -> None:
     where = ["--cache", cache, "--work", tmp_path]
-    run = train("fit", NAME, "--data", data, *where, "--device", "abacus")
+    run = here("fit", NAME, "--data", data, *where, "--device", "abacus")
     assert run.returncode == 2
     assert "error: --device abacus: " in run.stderr
 
@@ -297,11 +304,11 @@ def test_another_recipe_does_not_overwrite_a_run(data: Path, cache: Path, work: 
 
 
 @pytest.fixture(scope="module")
-def models(cache: Path, work: Path, train: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def models(cache: Path, work: Path, here: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of models with the run's export."""
     models = tmp_path_factory.mktemp("models")
     words = ["--dataset", "24 clips of noise", "--label-source", "chance"]
-    run = train("export", work / NAME / "seed-0", "--models", models, "--cache", cache, *words)
+    run = here("export", work / NAME / "seed-0", "--models", models, "--cache", cache, *words)
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip() == str(models / f"{NAME}.onnx")
     return models
@@ -323,22 +330,11 @@ def test_the_export_says_what_it_is(work: Path, models: Path) -> None:
     fp32 = Model(work / NAME / "seed-0" / f"{NAME}.fp32.onnx").metadata
     assert fp32.precision == "fp32"
     assert fp32.metrics == metadata.metrics
-    assert (models / f"{NAME}.onnx").stat().st_size < 0.3 * (
-        work / NAME / "seed-0" / f"{NAME}.fp32.onnx"
-    ).stat().st_size
 
 
-def test_int8_scores_are_near_those_of_float32(data: Path, cache: Path, work: Path, models: Path) -> None:
-    power, _ = mel_power(read(data), Config.parse(NAME), cache)
-    segments = compress(power[12:, :, ::10], "db")  # the clips it was not trained on
-    exact, _ = Model(work / NAME / "seed-0" / f"{NAME}.fp32.onnx")(segments)
-    found, _ = Model(models / f"{NAME}.onnx")(segments)
-    assert 0 < np.abs(found - exact).mean() < 0.01
-
-
-def test_evaluate_prints_what_the_export_measured(data: Path, cache: Path, models: Path, train: Run) -> None:
+def test_evaluate_prints_what_the_export_measured(data: Path, cache: Path, models: Path, here: Run) -> None:
     path = models / f"{NAME}.onnx"
-    run = train("evaluate", path, "--data", data, "--cache", cache, "--split", "valid", "--labels", "soft")
+    run = here("evaluate", path, "--data", data, "--cache", cache, "--split", "valid", "--labels", "soft")
     expected = Model(path).metadata.metrics["int8"]["valid"]
     found = json.loads(run.stdout)
     asked = {key: found.pop(key) for key in ("model", "precision", "split", "labels")}
@@ -347,9 +343,9 @@ def test_evaluate_prints_what_the_export_measured(data: Path, cache: Path, model
     assert {"roc_auc", "pr_auc", "tags", "clips", "top5", "first3", "mean_abs_difference"} == set(expected)
 
 
-def test_a_malformed_manifest_is_refused_before_the_work(work: Path, train: Run, tmp_path: Path) -> None:
+def test_a_malformed_manifest_is_refused_before_the_work(work: Path, here: Run, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{")
-    run = train("export", work / NAME / "seed-0", "--models", tmp_path)
+    run = here("export", work / NAME / "seed-0", "--models", tmp_path)
     assert run.returncode == 2
     assert "manifest.json: not a manifest of models" in run.stderr
 
@@ -375,30 +371,6 @@ def test_the_product_finds_the_exported_model(models: Path, autotag: Run) -> Non
     assert json.loads(run.stdout)["model"] == NAME
     own = autotag(SONG, "--hop", "x10", "--format", "jsonl").stdout
     assert json.loads(own)["tags"] != json.loads(run.stdout)["tags"]
-
-
-@pytest.mark.parametrize("config", [c for c in GRID if c.log == "db"], ids=lambda config: config.name)
-def test_onnx_equals_torch(config: Config, models: Path, tmp_path: Path) -> None:
-    """With weights as they come, at all 100 configurations: the log type changes the input, not the network.
-
-    The batch norms get statistics that are not the identity's.
-    """
-    torch.manual_seed(0)
-    network = build(config)
-    assert str(network) == str(build(replace(config, log="log")))
-    power = (10 ** np.random.default_rng(0).uniform(-10, 3, (2, config.mels, config.frames))).astype(
-        np.float32
-    )
-    inputs = {log: compress(power, log) for log in LOGS}
-    network.train()(torch.from_numpy(inputs["db"])[:, None])
-    path = tmp_path / "model.onnx"
-    to_onnx(network, config, path)
-    metadata = Model(models / f"{NAME}.onnx").metadata
-    changed = replace(metadata, name=config.name, config=config, frames=config.frames)
-    write_metadata(path, replace(changed, outputs=metadata.outputs[:50], uncalibrated=()))
-    model = Model(path)
-    for mel in inputs.values():
-        assert 0 < parity(network, model, mel) < 1e-4
 
 
 def test_an_export_that_differs_is_refused(work: Path, models: Path) -> None:
@@ -431,10 +403,7 @@ def test_an_export_that_differs_is_refused(work: Path, models: Path) -> None:
         ),
     ],
 )
-def test_a_wrong_request_says_what_is_wrong(
-    train: Run, arguments: list[str], code: int, message: str
-) -> None:
-    run = train(*arguments)
+def test_a_wrong_request_says_what_is_wrong(here: Run, arguments: list[str], code: int, message: str) -> None:
+    run = here(*arguments)
     assert run.returncode == code
     assert message in run.stderr.replace(os.sep, "/")
-    assert "Traceback" not in run.stderr

@@ -15,6 +15,9 @@ from torch import distributed
 from autotag.system.cores import usable_cores
 from train.errors import RunError
 
+SIDES = {"cuda": 8192, "cpu": 2048}
+"""Of the matrices whose product tells the peak of a device."""
+
 
 def join(name: str) -> tuple[torch.device, int, int]:
     """The device `name`, this process's rank, and how many processes torchrun started.
@@ -89,7 +92,7 @@ def precision(device: torch.device) -> torch.dtype:
 
 def peak(device: torch.device) -> float:
     """10^9 multiply-accumulates a second in a product of large matrices of `precision`, best of five."""
-    size = 8192 if device.type == "cuda" else 2048
+    size = SIDES[device.type]
     a, b = torch.randn(2, size, size, device=device, dtype=precision(device))
     best = float("inf")
     for _ in range(5):

@@ -8,7 +8,7 @@ RANK = 256
 """Dimensions that are kept of the 2,048 outputs of the last convolution."""
 
 
-def low_rank(network: nn.Module, block: nn.Sequential, inputs: Tensor, rank: int = RANK) -> nn.Sequential:
+def low_rank(network: nn.Module, block: nn.Sequential, inputs: Tensor, rank: int) -> nn.Sequential:
     """A block of a network with its convolution split in two: to `rank` channels, and from them to all.
 
     What is kept are the principal components of the outputs, each scaled as its batch norm does, so the

@@ -22,6 +22,9 @@ HEIGHTS = (0.9, 0.4)
 TEMPORAL = ((165, 32), (128, 32), (64, 32), (32, 32))
 """Frames and filters of the horizontal filters, which see the mean of the bands."""
 
+BACK_END = 512
+"""Filters of each of the three layers over all those answers."""
+
 
 class MUSICNN(Network):
     """Wide musical filters, three layers with residual connections, and pooling over time.
@@ -45,14 +48,15 @@ class MUSICNN(Network):
             for frames, filters in TIMBRE
         )
         self.temporal = nn.ModuleList(_layer(1, filters, frames) for frames, filters in TEMPORAL)
-        self.first = _layer(1024, 512, 7)[1:]  # not padded: 6 frames fewer
-        self.second = _layer(512, 512, 7)
-        self.third = _layer(512, 512, 7)
+        answers = sum(filters for _, filters in (*TIMBRE * len(HEIGHTS), *TEMPORAL))
+        self.first = _layer(answers, BACK_END, 7)[1:]  # not padded: 6 frames fewer
+        self.second = _layer(BACK_END, BACK_END, 7)
+        self.third = _layer(BACK_END, BACK_END, 7)
         self.pool = nn.MaxPool1d(2)
         self.penultimate = nn.Sequential(
-            nn.Dropout(0.5), nn.Linear(1024, 500), nn.ReLU(), nn.BatchNorm1d(500)
+            nn.Dropout(0.5), nn.Linear(2 * BACK_END, self.width), nn.ReLU(), nn.BatchNorm1d(self.width)
         )
-        self.dense = nn.Sequential(nn.Dropout(0.5), nn.Linear(500, outputs))
+        self.dense = nn.Sequential(nn.Dropout(0.5), nn.Linear(self.width, outputs))
 
     width = 500
 

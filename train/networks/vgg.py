@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from autotag.config import Config
-from train.networks.low_rank import low_rank
+from train.networks.low_rank import RANK, low_rank
 from train.networks.network import Network
 
 FILTERS = (128, 384, 768, 2048)
@@ -98,7 +98,7 @@ class VGG(Network):
         network = copy.deepcopy(self).eval()
         last = network.blocks[-1]
         assert isinstance(last, nn.Sequential)
-        network.blocks[-1] = low_rank(network, last, inputs)
+        network.blocks[-1] = low_rank(network, last, inputs, RANK)
         return network
 
     def restore(self, values: dict[str, Tensor], inputs: Tensor) -> None:

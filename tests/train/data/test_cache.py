@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,18 +16,19 @@ from autotag.audio.mel import compress, log_mel
 from autotag.config import Config
 from tests.conftest import ROOT, Run
 from tests.train.conftest import children
+from tests.train.data import crashing
 from train.data import read
-from train.data.cache import _compute, bytes_per_clip, mel_power, prepare
+from train.data.cache import bytes_per_clip, mel_power, prepare
 from train.errors import DataError
 from train.fit.clips import Clips
 from train.fit.inputs import network_input
 
 
 @pytest.mark.parametrize("config", [Config(hop=3), Config(log="log"), Config(sr=16000, mels=96, hop=1)])
-def test_training_sees_what_tagging_sees(config: Config, data: Path, tmp_path: Path) -> None:
+def test_training_sees_what_tagging_sees(config: Config, data: Path, cache: Path) -> None:
     """The cache, made at x1 and subsampled, against the product's front-end at the longer hop."""
     dataset = read(data)
-    power, usable = mel_power(dataset, config, tmp_path)
+    power, usable = mel_power(dataset, config, cache)
     assert usable.all()
     clip = 5
     samples = decode(data / dataset.paths[clip], config.sr)
@@ -96,9 +96,9 @@ def test_one_decoding_serves_all_bands(data: Path, tmp_path: Path) -> None:
         np.testing.assert_array_equal(mel_power(dataset, config, tmp_path / "together")[0], alone)
 
 
-def test_musicnn_shares_the_excerpts(data: Path, tmp_path: Path) -> None:
-    (excerpt,) = prepare(read(data), [Config("musicnn", 16000, 48, 1)], tmp_path)
-    assert excerpt == Config("vgg", 16000, 48, 1)
+def test_musicnn_shares_the_excerpts(data: Path, cache: Path) -> None:
+    (excerpt,) = prepare(read(data), [Config("musicnn", 16000, 96, 1)], cache)
+    assert excerpt == Config("vgg", 16000, 96, 1)
 
 
 def test_what_a_clip_takes() -> None:
@@ -107,7 +107,7 @@ def test_what_a_clip_takes() -> None:
     assert bytes_per_clip(Config("musicnn", 16000, 96, 1)) == 4 * 96 * 1820
 
 
-def test_prepare_says_what_it_found(data: Path, train: Run, tmp_path: Path) -> None:
+def test_prepare_says_what_it_found(data: Path, train: Run, here: Run, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(data, tmp_path / "copy"))
     (copy / "1" / "clip-1.mp3").unlink()
     (copy / "4" / "clip-4.mp3").write_bytes(b"")
@@ -126,15 +126,15 @@ def test_prepare_says_what_it_found(data: Path, train: Run, tmp_path: Path) -> N
         "12k-48-x2: 131136 bytes a clip, 0.003 GB in all",
         "12k-48-x1: 262272 bytes a clip, 0.006 GB in all",
     ]
-    again = train(*command)
+    again = here(*command)
     assert again.stdout == run.stdout
     assert "mel 12k" not in again.stderr, "all of it was there"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
-def test_a_killed_preparation_goes_on(data: Path, train: Run, tmp_path: Path) -> None:
+def test_a_killed_preparation_goes_on(data: Path, here: Run, tmp_path: Path) -> None:
     command = ["prepare", "--data", str(data), "--only", "vgg-16k-128-x1-db", "--cache"]
-    assert train(*command, tmp_path / "whole").returncode == 0
+    assert here(*command, tmp_path / "whole").returncode == 0
     (whole,) = (tmp_path / "whole").rglob("16k-128.npy")
     part = tmp_path / "part" / whole.relative_to(tmp_path / "whole")
     states = part.with_name("16k-128.clips.npy")
@@ -160,7 +160,7 @@ def test_a_killed_preparation_goes_on(data: Path, train: Run, tmp_path: Path) ->
         time.sleep(0.05)
     else:
         pytest.fail("the workers outlive the process that was killed")
-    resumed = train(*command, tmp_path / "part")
+    resumed = here(*command, tmp_path / "part")
     assert f"mel 16k 128: {left} clips" in resumed.stderr
     np.testing.assert_array_equal(np.load(part), np.load(whole))
     np.testing.assert_array_equal(np.load(states), np.load(whole.with_name("16k-128.clips.npy")))
@@ -214,31 +214,27 @@ def test_what_may_go_well_another_time_is_tried_again(data: Path, tmp_path: Path
     assert mel_power(there, Config(), tmp_path)[1].all()
 
 
-def crash_on_two(job: tuple[int, Path], *how: Any) -> tuple[bytes, str]:
-    """What a decoder that crashes on two files looks like from outside."""
-    if job[0] in (5, 17):
-        os._exit(139)
-    return _compute(job, *how)
-
-
 def test_a_clip_that_crashes_the_decoder_is_found(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    data: Path,
+    cache: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("train.data.cache._compute", crash_on_two)
     dataset = read(data)
-    power, usable = mel_power(dataset, Config(), tmp_path / "crashed")
-    assert np.flatnonzero(~usable).tolist() == [5, 17]
+    whole, _ = mel_power(dataset, Config(), cache)
+    monkeypatch.setattr("train.data.cache._compute", crashing.compute)
+    power, usable = mel_power(dataset, Config(), tmp_path)
+    assert np.flatnonzero(~usable).tolist() == [*crashing.CRASHES]
     said = capfd.readouterr().err
-    for clip in (5, 17):
+    for clip in crashing.CRASHES:
         assert f"left out: {data / dataset.paths[clip]}: it crashes the decoder" in said
-    monkeypatch.undo()
-    whole, _ = mel_power(dataset, Config(), tmp_path / "whole")
     np.testing.assert_array_equal(power[usable], whole[usable])
 
 
-def test_training_reads_the_cache_from_other_processes(data: Path, tmp_path: Path) -> None:
+def test_training_reads_the_cache_from_other_processes(data: Path, cache: Path) -> None:
     dataset = read(data, "soft")
-    power, _ = mel_power(dataset, Config(), tmp_path)
+    power, _ = mel_power(dataset, Config(), cache)
     clips = Clips(power, np.arange(3, 9), 10, dataset.target[3:9], np.zeros((6, 2), np.float32))
     assert len(pickle.dumps(clips)) < 20_000, "the map itself does not travel"
     mel, target, hint = pickle.loads(pickle.dumps(clips)).__getitems__([5, 0])

@@ -13,6 +13,8 @@ from train.export.to_onnx import to_onnx
 from train.networks import build
 from train.networks.network import Network
 
+VGG = Config(hop=10)
+
 
 def seen(config: Config) -> torch.Tensor:
     generator = torch.Generator().manual_seed(1)
@@ -39,28 +41,21 @@ def logits(network: nn.Module, config: Config) -> torch.Tensor:
     return found
 
 
-@pytest.mark.parametrize("name", ["vgg-12k-48-x10-db", "musicnn-12k-48-x1-db"])
-def test_a_network_comes_back_from_its_file(name: str, tmp_path: Path) -> None:
-    config = Config.parse(name)
+@pytest.mark.parametrize("config", [VGG, Config.parse("musicnn-12k-48-x1-db")], ids=lambda c: c.name)
+def test_a_network_comes_back_from_its_file(config: Config, tmp_path: Path) -> None:
+    """And VGG-CNN trains on as it did: batch norms that know what they had seen give the same in training."""
     network = trained(config)
     to_onnx(network, config, tmp_path / "model.onnx")
     found = restore(tmp_path / "model.onnx", config, seen(config))
     torch.testing.assert_close(logits(found, config), logits(network, config), atol=1e-4, rtol=1e-3)
+    if config == VGG:  # MUSICNN drops out at random
+        torch.testing.assert_close(
+            logits(found.train(), config), logits(network.train(), config), atol=0.05, rtol=0
+        )
 
 
-def test_it_trains_on_as_it_did(tmp_path: Path) -> None:
-    """Batch norms that know what they had seen give in training what they give after it."""
-    config = Config(hop=10)
-    network = trained(config)
-    to_onnx(network, config, tmp_path / "model.onnx")
-    found = restore(tmp_path / "model.onnx", config, seen(config))
-    torch.testing.assert_close(
-        logits(found.train(), config), logits(network.train(), config), atol=0.05, rtol=0
-    )
-
-
-def test_so_does_the_one_that_is_small(tmp_path: Path) -> None:
-    config = Config(hop=10)
+def test_the_one_that_is_small_comes_back(tmp_path: Path) -> None:
+    config = VGG
     network = trained(config)
     path = tmp_path / "model.onnx"
     to_onnx(network.shrunk(seen(config)), config, path)

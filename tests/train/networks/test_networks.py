@@ -1,17 +1,18 @@
 """Both architectures in all their resolutions: the maps, the cost, and what each does its own way."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
 from autotag.config import GRID, Config
-from train.networks import cost, vgg
+from train.networks import build, cost, vgg
 from train.networks.musicnn import MUSICNN, pool_early, silence_dead
 from train.networks.vgg import VGG, window
 
-CONFIGS = [config for config in GRID if config.arch == "vgg"]
+CONFIGS = [config for config in GRID if config.arch == "vgg" and config.log == "db"]
 
 GMAC = {
     "12k-128-x1": 13.197, "12k-96-x1": 10.011, "12k-48-x1": 5.005,
@@ -20,6 +21,13 @@ GMAC = {
     "16k-128-x1": 17.581, "16k-96-x1": 13.327, "16k-48-x1": 6.664, "16k-48-x10": 0.660,
 }  # fmt: skip
 """Multiply-accumulates of one segment, counted by hand from the study's tables."""
+
+
+@pytest.mark.parametrize("config", GRID, ids=lambda config: config.name)
+def test_the_log_type_changes_the_input_and_not_the_network(config: Config) -> None:
+    """So that what is true of one is true of the other."""
+    with torch.device("meta"):
+        assert str(build(config)) == str(build(replace(config, log="db")))
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)
@@ -45,7 +53,7 @@ NARROW = (4, 6, 8, 12)
 """Filters of blocks that pool as the full network's do, at a thousandth of the work."""
 
 
-@pytest.mark.parametrize("config", [c for c in CONFIGS if c.log == "db"], ids=lambda config: config.name)
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.name)
 def test_a_whole_segment_counts(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first and the last frame and band change the embedding, and the maps are the study's."""
     monkeypatch.setattr(vgg, "FILTERS", NARROW)
@@ -141,7 +149,7 @@ def test_a_filter_that_was_dead_in_training_stays_silent() -> None:
 
 
 @pytest.mark.parametrize(
-    "config", [config for config in GRID if config.arch == "musicnn"], ids=lambda config: config.name
+    "config", [c for c in GRID if c.arch == "musicnn" and c.log == "db"], ids=lambda config: config.name
 )
 def test_musicnn_has_the_filters_of_the_study(config: Config) -> None:
     with torch.device("meta"):
