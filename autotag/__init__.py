@@ -12,6 +12,7 @@ True
 [True, False]
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,9 @@ if TYPE_CHECKING:
     from autotag.tagger import Tagger
 
 __version__ = "0.1.0"
+
+# From 1.29 on onnxruntime reports to its makers, unless this is set before it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _HOME = {
     "Config": "config",

@@ -1,4 +1,4 @@
-"""Samples that are none: a WAV or FLAC from a disc or a cable may hold AC-3 or DTS in place of PCM."""
+"""Samples that are none: a WAV or FLAC from a disc, a cable or an import may hold AC-3, DTS or a file."""
 
 from collections.abc import Iterator
 from itertools import chain, pairwise
@@ -7,9 +7,10 @@ from typing import Any, NamedTuple, Self, cast
 import numpy as np
 
 from autotag.audio.mel import Array
+from autotag.audio.mpeg import adts_length, mp3_length
 from autotag.audio.sndfile import Refused
 from autotag.audio.source import Source
-from autotag.audio.streams import ac3_length, chained
+from autotag.audio.streams import ac3_length, begins, chained
 from autotag.errors import NotAudio
 
 QUIET_BLOCKS = 16
@@ -47,7 +48,18 @@ def recognised(block: Array) -> Coded | None:
             places = _places(sync, data)
             if len(places) > 2 and len({after - before for before, after in pairwise(places)}) == 1:
                 return Coded("dts", "a DTS bitstream", swapped)
+        if (file := _file(data.lstrip(b"\0"))) is not None:
+            return Coded(*file, swapped)
     return None
+
+
+def _file(data: bytes) -> tuple[str, str] | None:
+    """The file that bytes begin with, by ffmpeg's name and ours."""
+    if data.startswith(b"ID3") or begins(data, 0, mp3_length):
+        return "mp3", "an MP3"
+    if begins(data, 0, adts_length):
+        return "aac", "an AAC stream"
+    return {b"fLaC": ("flac", "a FLAC"), b"OggS": ("ogg", "an Ogg file")}.get(data[:4])
 
 
 def _places(pattern: bytes, data: bytes) -> list[int]:

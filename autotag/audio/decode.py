@@ -29,9 +29,6 @@ LOUDEST = 100.0
 SLOWEST = 1000
 """A lower sample rate in Hz is not one of music but a damaged header."""
 
-ENOUGH = 0.5
-"""An excerpt from the middle will do if so much of it sounds."""
-
 
 class Audio:
     """Sound that iterates as float32 blocks [n], mono, at `sr` Hz.
@@ -114,7 +111,7 @@ class Audio:
         """Excerpts or, where they hardly sound, one from where there is sound."""
         duration = self.duration
         parts = [(start, list(self._sound(start, frames))) for start in starts]  # no longer than asked for
-        if self._peak < SILENCE or loudness.sounding(self._levels.all()).mean() < ENOUGH:
+        if self._peak < SILENCE or loudness.may_be_silence(self._levels.all()):
             kept = vars(self).copy()
             self._reset()
             for _ in self._sound(0, None):

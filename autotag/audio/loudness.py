@@ -17,6 +17,10 @@ SILENT = 10 ** (-90 / 20)
 """So is what is below -90 dBFS."""
 
 
+ENOUGH = 0.5
+"""An excerpt will do if so much of it sounds."""
+
+
 class Levels:
     """The level of each `STEP` of a signal that comes in blocks: root mean square without a constant part."""
 
@@ -57,6 +61,11 @@ def sounding(levels: Array) -> NDArray[np.bool_]:
     loudest = np.sort(levels)[-second:].min(initial=np.inf) if len(levels) > second else levels.max(initial=0)
     result: NDArray[np.bool_] = levels > max(SILENT, BELOW * float(loudest))
     return result
+
+
+def may_be_silence(levels: Array) -> bool:
+    """Whether an excerpt hardly sounds, or so faintly that next to the rest of the file it may be silence."""
+    return bool(sounding(levels).mean() < ENOUGH or levels.max(initial=0) < BELOW)
 
 
 def shares(levels: Array, starts: NDArray[np.float64], seconds: float) -> Array:

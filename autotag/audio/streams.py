@@ -44,15 +44,19 @@ def chained(data: bytes, sync: bytes, length: Callable[[bytes], int]) -> int | N
     """Where the first of some frames in a row is, None if there are none."""
     at = data.find(sync)
     while at >= 0:
-        here = at
-        for _ in range(CHAIN):
-            if not (size := length(data[here : here + 6])):
-                break
-            here += size
-        else:
+        if begins(data, at, length):
             return at
         at = data.find(sync, at + 1)
     return None
+
+
+def begins(data: bytes, at: int, length: Callable[[bytes], int]) -> bool:
+    """Whether some frames in a row begin there."""
+    for _ in range(CHAIN):
+        if not (size := length(data[at : at + 6])):
+            return False
+        at += size
+    return True
 
 
 def found_in(data: bytes) -> tuple[str, int] | None:

@@ -265,7 +265,7 @@ def stats(
     if json:
         typer.echo(as_json(found, indent=2))
         return
-    failures = ", ".join(f"{number} {kind}" for kind, number in found["failures"].items())
+    failures = ", ".join(f"{number} {printable(kind)}" for kind, number in found["failures"].items())
     hours = found["hours"]
     length = f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"
     typer.echo(f"{found['tracks']} tracks, {length}, tagged by {found['model']}")

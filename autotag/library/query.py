@@ -102,6 +102,8 @@ def rows_of(library: Library, asked: Search, limit: int | None = 50, sort: Sort 
     with plainly(library.path, "read"):
         for path, duration, product, *each in library.query(part.sql, *part.values):
             tags = tuple(zip(asked.names, map(float, each), strict=True))
+            if not all(0 <= score <= 1 for _, score in tags):
+                raise ValueError(f"scores {each}, which are from 0 to 1")
             score = float(product) ** (1 / max(1, len(each)))
             found.append(Found(as_path(path), float(duration or 0), score, tags))
     return found
@@ -132,8 +134,7 @@ def stats(library: Library, minimum: float = LIKELY) -> dict[str, Any]:
     tags = []
     for tag in library.tags:
         number = count(library, query(library, [tag], (), minimum))
-        ((total,),) = library.query("SELECT total(score) FROM scores WHERE tag = ?", library.tags[tag])
-        tags.append({"tag": tag, "tracks": number, "mean": total / max(1, tracks)})
+        tags.append({"tag": tag, "tracks": number, "mean": _total(library, tag) / max(1, tracks)})
     return {
         "model": library.model,
         "tracks": tracks,
@@ -144,6 +145,17 @@ def stats(library: Library, minimum: float = LIKELY) -> dict[str, Any]:
         "minimum": float(minimum),
         "tags": sorted(tags, key=lambda tag: (-tag["tracks"], -tag["mean"], tag["tag"])),
     }
+
+
+def _total(library: Library, tag: str) -> float:
+    """The sum of a tag's scores."""
+    ((total, lowest, highest),) = library.query(
+        "SELECT total(score), min(score), max(score) FROM scores WHERE tag = ?", library.tags[tag]
+    )
+    with plainly(library.path, "read"):
+        if lowest is not None and not 0 <= lowest <= highest <= 1:
+            raise ValueError(f"scores from {lowest} to {highest} of {tag}, which are from 0 to 1")
+    return float(total)
 
 
 def _score(value: float) -> float:

@@ -19,11 +19,10 @@ def as_path(kept: Any) -> str:
     Raises:
         ValueError: it is none.
     """
-    if isinstance(kept, str):
-        return kept
-    if isinstance(kept, bytes):
-        return os.fsdecode(kept)
-    raise ValueError(f"{kept!r:.60} is no path")
+    path = os.fsdecode(kept) if isinstance(kept, bytes) else kept
+    if not isinstance(path, str) or not path or "\0" in path:
+        raise ValueError(f"{kept!r:.60} is no path")
+    return path
 
 
 def stored(path: str) -> str | bytes:
@@ -57,7 +56,10 @@ def outcome_of(row: Mapping[str, Any], tags: tuple[Tag, ...]) -> Outcome:
     """
     path = as_path(row["path"])
     if not row["ok"]:
-        return Failure(path, str(row["error_kind"]), str(row["error_message"]), row["size"], row["modified"])
+        kind, message = row["error_kind"], row["error_message"]
+        if not isinstance(kind, str) or not isinstance(message, str):
+            raise ValueError(f"{path!a:.60} failed without a reason")
+        return Failure(path, kind, message, row["size"], row["modified"])
     values = {name: value for name, value in row.items() if name not in ("path", "outputs", "sound")}
     values |= {"ok": True, "tags": [], "warnings": json.loads(row["warnings"] or "[]")}
     found = from_row(values)

@@ -1,6 +1,7 @@
 """An ONNX file and its metadata, ready to score segments."""
 
 import hashlib
+import os
 import stat
 from pathlib import Path
 
@@ -23,6 +24,9 @@ PROVIDERS = {
 
 LARGEST = 1 << 31
 """Bytes of a file that may be a model: protobuf, which ONNX is made of, knows no more."""
+
+if os.environ.get("ORT_DISABLE_TELEMETRY") == "1":
+    onnxruntime.disable_telemetry_events()  # also where it was imported first, and on Windows
 
 Array = NDArray[np.float32]
 

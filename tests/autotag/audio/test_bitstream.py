@@ -56,6 +56,11 @@ def as_samples(data: bytes, swapped: bool = False) -> NDArray[np.int16]:
         ("eac3", "spdif", "E-AC-3 in an IEC 61937 bitstream"),
         ("ac3", "ac3", "an AC-3 bitstream"),
         ("dca", "dts", "a DTS bitstream"),
+        ("libmp3lame", "mp3", "an MP3"),
+        ("mp2", "mp2", "an MP3"),
+        ("aac", "adts", "an AAC stream"),
+        ("flac", "flac", "a FLAC"),
+        ("libvorbis", "ogg", "an Ogg file"),
     ],
 )
 @pytest.mark.parametrize("ending", ["wav", "flac", "aiff"])

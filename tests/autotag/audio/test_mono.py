@@ -104,9 +104,11 @@ def test_where_nothing_sounds_all_count_alike() -> None:
 
 
 def test_an_excerpt_is_taken_where_there_is_sound() -> None:
-    song = music(20, SR)
-    for before, after in ((0, 100), (100, 0), (3, 80)):
-        silence = [np.zeros(seconds * SR, np.float32) for seconds in (before, after)]
+    song, rng = music(20, SR), np.random.default_rng(0)
+    for before, after, hiss in ((0, 100, 0), (100, 0, 0), (3, 80, 0), (0, 100, 2e-4), (100, 3, 4e-4)):
+        silence = [
+            (hiss * rng.standard_normal(seconds * SR)).astype(np.float32) for seconds in (before, after)
+        ]
         audio = Audio((np.concatenate([silence[0], song, silence[1]]), SR), SR, 10)
         samples = np.concatenate(list(audio))
         assert len(samples) == 10 * SR
@@ -114,6 +116,7 @@ def test_an_excerpt_is_taken_where_there_is_sound() -> None:
         assert audio.warnings == [f"the middle is silent: the excerpt starts at {audio.start:.1f} s"]
         assert before - 0.1 <= audio.start <= before + 10.1
         np.testing.assert_allclose(audio.weights(np.array([0.0]), 10.0), [1], atol=0.02)
-    audio = Audio((song, SR), SR, 10)
-    assert sum(map(len, audio)) == 10 * SR
-    assert (audio.start, audio.warnings) == (5, [])
+    for quieter in (1, 1000):  # all of it, so that its middle is as good
+        audio = Audio((song / np.float32(quieter), SR), SR, 10)
+        assert sum(map(len, audio)) == 10 * SR
+        assert (audio.start, audio.warnings) == (5, [])

@@ -239,6 +239,8 @@ def test_a_library_that_another_program_changed_is_refused_in_a_line(tmp_path: P
         "UPDATE scores SET score = 'high'",
         "UPDATE embeddings SET embedding = 'near'",
         "UPDATE tracks SET outputs = NULL, segments = 'x'",
+        "UPDATE tracks SET path = x'ff00' || id",
+        "UPDATE tracks SET error_message = NULL WHERE NOT ok",
     ],
 )
 def test_wrong_values_are_a_line(tmp_path: Path, damage: str) -> None:
@@ -264,6 +266,21 @@ def test_wrong_values_are_a_line(tmp_path: Path, damage: str) -> None:
                 failed += 1
                 assert "\n" not in str(error)
     assert failed
+
+
+@pytest.mark.parametrize("score", ["7", "-0.5", "9e999", "'high'"])
+def test_scores_that_are_none_are_refused_where_they_are_used(tmp_path: Path, score: str) -> None:
+    path = tmp_path / "library.sqlite"
+    with Library(path, MODEL) as library:
+        library.write(track("a", MODEL, piano=0.9))
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(f"UPDATE scores SET score = {score}")
+    with Library(path) as library:
+        with pytest.raises(LibraryError, match="autotag did not write"):
+            stats(library)
+        if score != "-0.5":  # too low to be found
+            with pytest.raises(LibraryError, match="autotag did not write"):
+                find(library, ["piano"])
 
 
 def test_one_that_another_program_has_locked_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from autotag.meaning import Output
 from autotag.models.metadata import KEY, Metadata
 from autotag.models.model import Model
 from autotag.models.registry import MANIFEST, find, folders, load, manifest, models
+from tests.conftest import ROOT, SONG
 
 SMALL = "vgg-12k-48-x10-db"
 FIELDS = {"arch": "vgg", "sr": 12000, "mels": 48, "hop": 10, "log": "db"}
@@ -268,3 +272,16 @@ def test_a_resolution_without_a_model_names_the_nearest_and_how_to_train_it() ->
 def test_a_name_that_is_no_configuration_lists_what_is_at_hand() -> None:
     with pytest.raises(ModelNotFound, match=SMALL):
         find("best")
+
+
+def test_nothing_is_noted_to_be_sent_anywhere(tmp_path: Path) -> None:
+    """Where onnxruntime reports to its makers, it keeps an identity of the machine and a queue of events."""
+    environment = dict(os.environ)
+    for name in ("CI", "ORT_DISABLE_TELEMETRY"):
+        environment.pop(name, None)
+    for name in ("HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "TMPDIR"):
+        (tmp_path / name).mkdir()
+        environment[name] = str(tmp_path / name)
+    command = [sys.executable, "-m", "autotag", str(SONG), str(SONG.with_name("compose.py")), "--jobs", "2"]
+    subprocess.run(command, capture_output=True, cwd=ROOT, env=environment, check=False)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
