@@ -265,6 +265,23 @@ def test_what_could_not_be_read_is_tried_again_by_the_next_run(tmp_path: Path) -
     assert (second.failed, second.skipped, second.failed_before) == (1, 1, 1)
 
 
+def test_one_path_is_a_list_of_one_and_an_entry_that_is_none_has_failed(tmp_path: Path) -> None:
+    song, out = tmp_path / "a.wav", tmp_path / "tags.jsonl"
+    soundfile.write(song, music(1, 12000), 12000)
+    assert tag_into(str(song), out, SMALL, jobs=1).tagged == 1
+    paths: list[Any] = [song, None, float("nan"), 5]
+    said: list[str] = []
+    tally = tag_into(
+        paths, out, SMALL, jobs=1, progress=lambda *told: said.append(getattr(told[2], "message", ""))
+    )
+    assert (tally.tagged, tally.failed, tally.skipped) == (0, 3, 1)
+    assert said[1:] == [
+        f"{entry}, of type {kind}, is no path. Give the path of a file."
+        for entry, kind in (("None", "NoneType"), ("nan", "float"), ("5", "int"))
+    ]
+    assert len(out.read_text().splitlines()) == 1
+
+
 def test_tags_that_were_chosen_otherwise_are_not_mixed(autotag: Run, tmp_path: Path) -> None:
     out = tmp_path / "tags.jsonl"
     for number in range(2):
