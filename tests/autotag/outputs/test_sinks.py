@@ -485,6 +485,39 @@ def test_an_odd_quote_in_a_csv_is_damage_and_nothing_is_cut(tmp_path: Path, row:
     assert path.read_bytes() == b"".join(lines)
 
 
+def test_a_csv_row_of_other_cells_says_how_many(tmp_path: Path) -> None:
+    path = tmp_path / "tags.csv"
+    sink = opened(path)
+    sink.write(result("a.wav", warnings=()))
+    sink.close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + b",x\n" + whole.splitlines(keepends=True)[1])
+    with pytest.raises(SinkError, match=r"\(it has 19 cells, where there are 18 columns\)"):
+        opened(path)
+
+
+def test_a_flipped_bit_in_a_parquet_is_damage(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "tags.parquet"
+    sink = opened(path)
+    for number in range(50):
+        sink.write(result(f"{number}.wav"))
+    sink.close()
+    whole = path.read_bytes()
+    for at in range(10, len(whole) - 10, len(whole) // 40):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        try:
+            outcomes = list(read_outcomes(path))
+        except SinkError as error:
+            assert "damaged" in str(error) or "other columns" in str(error)
+        else:
+            path.write_bytes(whole)
+            assert outcomes == list(read_outcomes(path)), f"byte {at} changes a value"
+    path.write_bytes(b"words")
+    with pytest.raises(SinkError, match="not a Parquet file, or damaged"):
+        list(read_outcomes(path))
+
+
 def test_deep_json_is_no_row(tmp_path: Path) -> None:
     path = tmp_path / "tags.jsonl"
     path.write_bytes(b'{"path": ' + b"[" * 100_000 + b"\n")
