@@ -588,7 +588,7 @@ def test_a_current_folder_that_is_gone_and_too_few_descriptors_are_said(mixed: P
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of the size of files")
-def test_where_there_is_no_room_for_temporary_files_no_song_is_blamed() -> None:
+def test_where_there_is_no_room_no_song_is_blamed() -> None:
     limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))"
     run = _in_odd_surroundings(limit, "--compare", SONG, "--models", SMALL)
     assert run.returncode == 2
