@@ -46,7 +46,7 @@ def tag_files(
     """
     # Threads instead of processes: as many files/s (40 copies of examples/song.mp3 on 2 cores, warm: 49 to
     # 51 against 46 to 50 at x10, 9.3 to 9.5 against 9.1 to 9.5 at x2), but a crash would end them all.
-    listed = [paths] if isinstance(paths, str | os.PathLike) else paths
+    listed = entries(paths)
     jobs = usable_cores() if jobs is None else jobs
     if jobs == 0 or not may_start_processes():
         yield from map(start(model, request), listed)
@@ -54,6 +54,12 @@ def tag_files(
     with closing(in_processes(partial(start, model, request, threads=1), listed, jobs)) as outcomes:
         for path, outcome in outcomes:
             yield _crashed(path, outcome) if isinstance(outcome, Crash) else outcome
+
+
+def entries(paths: Iterable[PathInput] | PathInput) -> Generator[str, None, None]:
+    """Paths as text, of whatever class they are; one path is a list of one. What is none stays as it is."""
+    for path in [paths] if isinstance(paths, str | os.PathLike) else paths:
+        yield os.fsdecode(path) if isinstance(path, os.PathLike) else path
 
 
 def processes(files: int, jobs: int) -> int:

@@ -1,6 +1,7 @@
 """Load a model once, tag any audio."""
 
 import math
+import os
 import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -90,7 +91,7 @@ class Tagger:
             VocabularyNotFound: the model has no output of the request's vocabulary.
             TypeError: `audio` is none of these.
         """
-        path = str(Path(audio)) if name is None and isinstance(audio, str | PathLike) else name
+        path = str(Path(os.fsdecode(audio))) if name is None and isinstance(audio, str | PathLike) else name
         return self.scores(audio, request.excerpt, name=name).result(request, path)
 
     def tag_all(
@@ -105,7 +106,7 @@ class Tagger:
     ) -> Outcome:
         """As `tag`, but with whatever is wrong with the sound as a value."""
         if name is None:
-            name = str(audio) if isinstance(audio, str | PathLike) else None
+            name = os.fsdecode(audio) if isinstance(audio, str | PathLike) else None
         try:
             return self.tag(audio, request, name=name)
         except Exception as error:  # whatever it is, the next sound can be tagged

@@ -97,6 +97,13 @@ def test_links_lead_somewhere(path: Path) -> None:
             assert not anchor or anchor in anchors(target), f"{path.name}: {link}"
 
 
+def test_each_test_that_the_page_of_faults_names_is_there() -> None:
+    named = re.findall(r"`([\w/]+\.py)::(test_\w+)`", (ROOT / "docs" / "faults.md").read_text("utf-8"))
+    assert len(named) > 50
+    for file, test in named:
+        assert f"\ndef {test}(" in (ROOT / "tests" / "autotag" / file).read_text("utf-8"), f"{file}::{test}"
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_the_card_holds_the_tables_of_the_models_that_are_there(name: str) -> None:
     card = (ROOT / "models" / "README.md").read_text("utf-8")

@@ -40,7 +40,7 @@ class Content:
         self.path: str | None = None
         self._given: bytes | BinaryIO | None = None
         if isinstance(source, str | os.PathLike):
-            self.path = os.fspath(source)
+            self.path = os.fsdecode(source)
         elif isinstance(source, bytes | bytearray | memoryview):
             self._given = bytes(source)
         else:

@@ -64,7 +64,7 @@ class Audio:
     ) -> None:
         self._input = _input(source, name)
         self.name = self._input.name
-        self.path = Path(source) if isinstance(source, str | os.PathLike) else None
+        self.path = Path(os.fsdecode(source)) if isinstance(source, str | os.PathLike) else None
         self.sr = sr
         self.excerpt = Excerpt.of(excerpt)
         self._plain = False  # whether it is known that samples are samples

@@ -13,6 +13,9 @@ from autotag.audio.parts import JUNK, Part, flac_parts, parts
 from autotag.audio.source import Asked, Source, conformed
 from autotag.errors import EmptyAudio, NotAudio
 
+MUTE = 20
+"""Parts in a row without sound behind which nothing is looked for."""
+
 KNOWN = "WAV, FLAC, MP3, OGG, Opus, AIFF or MPEG-4 audio"
 
 
@@ -92,12 +95,15 @@ class Joined:
             self._search()
         total = announced = 0
         for part in self._parts:
-            with self._opened(part) as source:
-                if source.frames is None:
-                    return None
-                total += round(source.frames * self.samplerate / source.samplerate)
-                announced += round((source.announced or 0) * self.samplerate / source.samplerate)
-                self.problem = self.problem or source.problem
+            try:
+                with self._opened(part) as source:
+                    if source.frames is None:
+                        return None
+                    total += round(source.frames * self.samplerate / source.samplerate)
+                    announced += round((source.announced or 0) * self.samplerate / source.samplerate)
+                    self.problem = self.problem or source.problem
+            except NotAudio:
+                return None
         self.announced = announced
         return total
 
@@ -105,8 +111,8 @@ class Joined:
         self.problem = "bytes are damaged" if any(part.damaged for part in self._parts) else ""
         announced: list[float] = []
         before = at = 0  # frames, and bytes, of the parts so far
-        index = 0
-        while index < len(self._parts):  # which may grow on the way
+        index = mute = 0
+        while index < len(self._parts) and mute < MUTE:  # they may grow on the way
             part = self._parts[index]
             index += 1
             try:
@@ -114,6 +120,7 @@ class Joined:
             except NotAudio as error:
                 self.problem = str(error).removeprefix(f"{self._content.name}: ")
                 announced.append(before * (part.stop - part.start) / max(1, at))
+                mute += 1
                 continue
             with source:
                 scale = self.samplerate / source.samplerate
@@ -134,6 +141,7 @@ class Joined:
                         if lost > JUNK:
                             self.problem = "what is behind it is no FLAC"
                             announced.append(read * lost / max(1, part.stop - part.start - lost))
+                mute = 0 if read else mute + 1
                 announced.append(read if source.announced is None else source.announced * scale)
                 before, at = before + read, at + part.stop - part.start
                 self.announced = round(sum(announced)) if source.announced is not None else self.announced

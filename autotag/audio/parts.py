@@ -1,7 +1,7 @@
 """The files that one file consists of: people join them, recorders break off, disks damage the middle."""
 
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import NamedTuple
 
 from autotag.audio import again, chunks, flac, mp4, mpeg, tags
@@ -13,6 +13,9 @@ OGG_START = b"OggS\0\x02"
 
 JUNK = 1 << 13
 """Bytes behind the sound that are passed over without a word."""
+
+MOST = 1000
+"""Parts of one file; what is behind them belongs to the last one."""
 
 LIE = 100
 """A header that announces so many times the sound that is there is wrong, and the file not cut."""
@@ -49,12 +52,12 @@ def parts(content: Content, start: int, found: Format | None) -> list[Part]:
     if is_flac and flac.stated(content, start) != flac.counted(content, start, content.size):
         return flac_parts(content, start)
     if found is not None and found.demuxer == "ogg":
-        starts = list(_ogg_starts(content, start)) or starts
+        starts = list(islice(_ogg_starts(content, start), MOST)) or starts
         return _with_rest(content, starts, *_ogg_end(content, starts[-1]))
     if found is not None and found.demuxer == "mov":
-        starts = mp4.starts(content, start)
+        starts = mp4.starts(content, start)[:MOST]
     if found is not None and found.demuxer in again.FIRST_BYTES:
-        starts = list(again.starts(content, start, found.demuxer))
+        starts = list(islice(again.starts(content, start, found.demuxer), MOST))
     ends = [*starts[1:], content.size]
     if found is not None and found.demuxer in ("w64", "caf"):
         return [

@@ -197,7 +197,8 @@ def find(
         )
     also = fainter > 0 and bool(wanted)
     if not found:
-        say("No track has all of these tags." + ("" if also else f" Try a lower --min (now {minimum:g})."))
+        lower = "" if also or not minimum else f" Try a lower --min (now {minimum:g})."
+        say(f"No track has all of these tags.{lower}")
     if also:
         more = "more " if found else ""
         tracks = counted(fainter, f"{more}track has", f"{more}tracks have")

@@ -50,7 +50,7 @@ class TagByDefault(TyperGroup):
 
     def _refuse_mistyped(self, word: str) -> None:
         """A word that is nearly a command, and no file."""
-        near = get_close_matches(word, self.commands, 1, 0.75)
+        near = ["--help"] if word == "help" else get_close_matches(word, self.commands, 1, 0.75)
         if near and word.isalpha() and not os.path.lexists(word):
             raise AutotagError(f"{word} is no command and no file. Did you mean '{near[0]}'?")
 

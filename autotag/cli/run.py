@@ -95,7 +95,7 @@ class Run:
             reached = done, total
             if outcome is not None:
                 self._count(outcome, said or self.verbose)
-            if show and total > 1:
+            if show:
                 show.update(done, total, self.counts["failed"], getattr(outcome, "duration", 0.0))
 
         def kept() -> str:
@@ -161,20 +161,18 @@ class _Lines:
         self._what = what
         self._reached = (0, 0, 0)
         self._ended = Event()
-        self._teller: Thread | None = None
+        Thread(target=self._tell, daemon=True).start()  # neither a long file nor a long list keeps it silent
 
     def update(self, done: int, total: int, failed: int, _: float) -> None:
         self._reached = done, total, failed
-        if self._teller is None:
-            self._teller = Thread(target=self._tell, daemon=True)  # a long file must not keep it silent
-            self._teller.start()
 
     def _tell(self) -> None:
-        if not self._ended.wait(SOON):
+        if not self._ended.wait(SOON) and self._reached[1] > 1:
             say(f"{self._reached[1]} {self._what}")
         while not self._ended.wait(EVERY):
             done, total, failed = self._reached
-            say(f"{done} of {total} {self._what}, {failed} failed")
+            reached = f"{done} of {total} {self._what}, {failed} failed"
+            say(reached if total else "looking at what is there")
 
     def close(self) -> None:
         self._ended.set()
@@ -187,6 +185,8 @@ class _Bar:
         self._line: Any = None
 
     def update(self, done: int, total: int, failed: int, seconds: float) -> None:
+        if total < 2:
+            return
         if self._line is None:
             self._start(total)
         self._seconds += seconds

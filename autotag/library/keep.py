@@ -5,14 +5,14 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autotag.batch import PathInput, tag_files
+from autotag.batch import PathInput, entries, tag_files
 from autotag.config import DEFAULT
-from autotag.errors import SinkError
+from autotag.errors import Crashed, SinkError
 from autotag.library.spelling import as_known
 from autotag.models.registry import ModelChoice, ModelFile, find
 from autotag.outputs.sink import ENDINGS, Sink, Stamp, alone, one_choice
 from autotag.request import Selection, TagRequest
-from autotag.result import Outcome, Result
+from autotag.result import Failure, Outcome, Result
 from autotag.system.cores import usable_cores
 from autotag.system.files import same_time, size_and_time
 
@@ -37,7 +37,7 @@ class Tally:
 
 
 def tag_into(
-    paths: Iterable[PathInput],
+    paths: Iterable[PathInput] | PathInput,
     out: PathInput,
     model: ModelChoice = DEFAULT,
     request: TagRequest = TagRequest(),
@@ -53,7 +53,7 @@ def tag_into(
     soon as it is there, and stays whatever happens, so that the same call goes on after an interruption.
 
     Args:
-        paths: of audio files.
+        paths: of audio files; one path is a list of one. An entry that is none has failed, and has no row.
         model, request, jobs: as of `autotag.batch.tag_files`, but that there is always a process apart, so
             that a file that crashes a decoder is a failure.
         force: tag all files again.
@@ -69,15 +69,22 @@ def tag_into(
     counts = {True: 0, False: 0}
     with open_sink(Path(out), found, request, force) as sink:
         stamps = sink.stamps()
-        files = as_known(paths, stamps)
+        listed = list(entries(paths))
+        files = as_known([path for path in listed if isinstance(path, str)], stamps)
+        bad = [path for path in listed if not isinstance(path, str)]
         todo, kept = unfinished(files, {} if force else stamps, found, retry_failed)
-        tell(0, len(todo), None)
+        total = len(todo) + len(bad)
+        tell(0, total, None)
         wanted = replace(request, embed="mean") if Path(out).suffix == ".sqlite" else request
         with closing(tag_files(todo, model, wanted, jobs=jobs or usable_cores())) as outcomes:
             for done, outcome in enumerate(outcomes, 1):
                 sink.write(outcome)
                 counts[outcome.ok] += 1
-                tell(done, len(todo), outcome)
+                tell(done, total, outcome)
+        for done, entry in enumerate(bad, len(todo) + 1):
+            counts[False] += 1
+            message = f"{entry!r:.60}, of type {type(entry).__name__}, is no path. Give the path of a file."
+            tell(done, total, Failure(None, Crashed.__name__, message))
     return Tally(counts[True], counts[False], len(kept), sum(not stamp.ok for stamp in kept))
 
 

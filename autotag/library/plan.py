@@ -12,6 +12,7 @@ from autotag.audio.folders import audio_files, in_shard
 from autotag.audio.patterns import Patterns
 from autotag.errors import LibraryError
 from autotag.library.gone import is_missing, moved, place_away, respelled
+from autotag.library.spelling import known_spellings
 from autotag.outputs.sink import Stamp
 from autotag.system.files import same_time, size_and_time
 
@@ -82,18 +83,26 @@ def plan(stamps: Mapping[str, Stamp], named: Iterable[Path], asked: Asked = Aske
     if found.problems and not seen and not (asked.drop_missing and known):
         raise LibraryError(next(iter(found.problems.values())))
 
-    gone = _gone(root_of, known, seen, asked, found)
+    for path, spelled in known_spellings([path for path in seen if path not in stamps], stamps).items():
+        if spelled not in seen:
+            seen[spelled] = seen.pop(path)
+            if path in inodes:
+                inodes[spelled] = inodes.pop(path)
+    gone, away = _gone(root_of, known, seen, asked, found)
     renamed = respelled(known, seen)
     new = {path: stamp for path, stamp in seen.items() if path not in stamps and path not in renamed}
     elsewhere = {path: stamp for path, stamp in stamps.items() if path not in known}
     for path, old in (renamed | moved(gone, elsewhere, new)).items():
         gone.pop(old, None)
+        away.pop(old, None)
         if stamps[old].ok:
             found.moved.append((old, path))
         else:  # the reason why it has no tags names its path
             found.deleted.append(old)
             found.tag[path] = "new"
-    found.deleted = sorted({*found.deleted, *gone})
+    found.deleted = sorted({*found.deleted, *gone}.difference(away))
+    for place, count in Counter(away.values()).items():
+        found.away[place] = found.away.get(place, 0) + count
     _compare(stamps, seen, dict(map(reversed, found.moved)), asked, found)  # type: ignore[arg-type]
     _join(inodes, found)
     return found
@@ -162,9 +171,10 @@ def _gone(
     seen: Mapping[str, Stamp],
     asked: Asked,
     found: Plan,
-) -> dict[str, Stamp]:
-    """What is missing, but for what may be away or is not asked for."""
+) -> tuple[dict[str, Stamp], dict[str, str]]:
+    """What is missing and asked for; and of it, what may be away, with its place."""
     gone: dict[str, Stamp] = {}
+    away: dict[str, str] = {}
     places: dict[str, str | None] = {}
     include, exclude = (Patterns(asked.rules.get(name, ())) for name in ("include", "exclude"))
     for path, stamp in known.items():
@@ -177,10 +187,10 @@ def _gone(
             continue
         place = None if asked.drop_missing else place_away(path, root, places)
         if place is not None:
-            found.away[place] = found.away.get(place, 0) + 1
+            gone[path], away[path] = stamp, place
         elif above(path, found.problems) is None and above(path, found.away) is None:
             gone[path] = stamp
-    return gone
+    return gone, away
 
 
 def _compare(

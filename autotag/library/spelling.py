@@ -12,7 +12,14 @@ from autotag.library.rows import as_path, stored
 
 
 def as_known(paths: Iterable[str | os.PathLike[str]], known: Collection[str]) -> list[Path]:
-    """The paths, each once, and as it is known where that is another spelling of it.
+    """The paths, each once, and as it is known where that is another spelling of it."""
+    given = [os.fspath(path) for path in paths]
+    spelled = known_spellings([path for path in given if path not in known], known)
+    return [Path(path) for path in dict.fromkeys(spelled.get(path, path) for path in given)]
+
+
+def known_spellings(paths: Collection[str], known: Collection[str]) -> dict[str, str]:
+    """Paths that are not known as they are, and what each is known as.
 
     A relative path and an absolute one, or one by a link to a folder, are spellings; another name of the same
     file in the same or another folder is none.
@@ -26,11 +33,10 @@ def as_known(paths: Iterable[str | os.PathLike[str]], known: Collection[str]) ->
         return folders[folder], os.path.normcase(normalize("NFC", name))
 
     at: dict[tuple[object, str], str] = {}
-    for path in known:
+    for path in known if paths else ():
         at.setdefault(place(path), path)
-    given = [os.fspath(path) for path in paths]
-    spelled = (path if path in known else _if_one(path, at.get(place(path), path)) for path in given)
-    return [Path(path) for path in dict.fromkeys(spelled)]
+    found = {path: _if_one(path, at[place(path)]) for path in paths if place(path) in at}
+    return {path: spelled for path, spelled in found.items() if spelled != path}
 
 
 def _if_one(path: str, known: str) -> str:

@@ -161,7 +161,7 @@ def find(choice: ModelChoice) -> ModelFile:
         wanted, prefix = parse_model_name(name)
     except ConfigError as error:
         raise ModelNotFound(
-            f"{error}. Installed are {', '.join(installed)}; or name an ONNX file of autotag."
+            f"{error} Installed are {', '.join(installed)}; or name an ONNX file of autotag."
         ) from error
     if prefix and wanted.name in installed and prefix in installed[wanted.name].metadata.vocabularies:
         raise ModelNotFound(

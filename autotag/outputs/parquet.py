@@ -34,6 +34,9 @@ LISTS = {
 SCHEMA = pyarrow.schema([(name, LISTS.get(name) or TYPES[kind]) for name, kind in FIELDS.items()])
 """The fields of a row."""
 
+CHECKED = {"write_page_checksum": True}
+"""A bit that flips on a disk is an error, and not another score."""
+
 AT_ONCE = 10000
 """Rows that are held in memory."""
 
@@ -64,7 +67,7 @@ class Parquet:
     def close(self) -> None:
         self._journal.close()
         if self._journal.stamps() or not self._path.exists():
-            with replacing(self._path) as part, parquet.ParquetWriter(part, SCHEMA) as file:
+            with replacing(self._path) as part, parquet.ParquetWriter(part, SCHEMA, **CHECKED) as file:
                 kept = self._kept()
                 while rows := list(islice(kept, AT_ONCE)):
                     file.write_table(pyarrow.Table.from_pylist(rows, SCHEMA))
@@ -96,20 +99,22 @@ def read_outcomes(path: Path) -> Iterator[Outcome]:
         return
     number = 0
     try:
-        with parquet.ParquetFile(path) as file:
+        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
             if not file.schema_arrow.equals(SCHEMA):
                 raise SinkError(f"{path}: has other columns than a file of autotag. Name another file.")
             for batch in file.iter_batches(AT_ONCE):
                 for row in batch.to_pylist():
                     number += 1
                     yield from_row(row)
+    except SinkError:
+        raise
+    except (pyarrow.ArrowException, OSError) as error:
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise SinkError(f"{path}: not a Parquet file, or damaged ({why:.80}). Name another file.") from error
     except ValueError as error:
         raise SinkError(
             f"{path}: row {number} is not a result ({error!s:.80}). Name another file."
         ) from error
-    except (pyarrow.ArrowException, OSError) as error:
-        why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SinkError(f"{path}: not a Parquet file, or damaged ({why:.80}). Name another file.") from error
 
 
 def as_table(outcomes: Iterable[Outcome]) -> Any:

@@ -142,6 +142,8 @@ def from_csv(cells: list[str]) -> dict[str, Any]:
     Raises:
         ValueError: they are not as many as `COLUMNS`, or a cell is no number where it should be one.
     """
+    if len(cells) != len(COLUMNS):
+        raise ValueError(f"it has {len(cells)} cells, where there are {len(COLUMNS)} columns")
     found = dict(zip(COLUMNS, cells, strict=True))
     row: dict[str, Any] = {}
     for name, kind in FIELDS.items():

@@ -227,3 +227,19 @@ def test_an_entry_that_no_process_can_get_is_a_failure_of_that_entry(songs: list
     assert isinstance(bad, Failure)
     assert bad.message.startswith("<_io.BufferedReader name=")
     assert bad.message.endswith("Give its path.")
+
+
+def test_paths_of_a_class_of_the_script_are_paths(songs: list[Path], tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from autotag import Tagger, tag_files\n"
+        "class Own:\n"
+        "    def __init__(self, path): self.path = path\n"
+        "    def __fspath__(self): return self.path\n"
+        f"paths = [Own({str(songs[0])!r}), Own({os.fsencode(songs[1])!r})]\n"
+        f"for outcomes in (tag_files(paths, {SMALL!r}, jobs=2), Tagger({SMALL!r}).tag_all(paths)):\n"
+        "    print(*[outcome.path for outcome in outcomes if outcome.ok])\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    run = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment)
+    assert run.stdout == f"{songs[0]} {songs[1]}\n" * 2, run.stderr

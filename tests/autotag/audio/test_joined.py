@@ -99,6 +99,16 @@ def test_joined_files_of_formats_with_a_head_of_their_own(
     assert delay(found[-len(second) :], second) < 1000
 
 
+def test_a_part_that_is_damaged_costs_itself_and_a_hundred_thousand_cost_no_time(tmp_path: Path) -> None:
+    songs = [
+        encode(tmp_path / "a.wv", music(4, 44100, seed), 44100, "wavpack").read_bytes() for seed in (0, 1)
+    ]
+    head = songs[0][:32]
+    assert heard(songs[0] + head + bytes(3000) + songs[1]) == (pytest.approx(8, abs=0.2), [])
+    duration, _ = heard(songs[0] + head * 100_000)
+    assert duration == pytest.approx(4, abs=0.1)
+
+
 @pytest.mark.parametrize("ending", ["w64", "caf", "wav"])
 def test_samples_that_a_header_announces_and_are_not_there_are_said(tmp_path: Path, ending: str) -> None:
     whole = written(tmp_path / f"a.{ending}", music(4, 44100))

@@ -6,10 +6,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from autotag.cli import run as cli
 from tests.autotag.library.made import write_song
 from tests.conftest import ROOT, SONG, Run
 
@@ -49,6 +51,23 @@ def interrupted(command: list[str], stream: str) -> tuple[int, str, str]:
             assert each is not None
             said[name] = said.get(name, "") + each.read()
     return process.returncode, said["stderr"].splitlines()[-1], said["stdout"]
+
+
+def test_neither_a_long_look_nor_a_long_file_is_silent(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("autotag.cli.run.SOON", 0.01)
+    monkeypatch.setattr("autotag.cli.run.EVERY", 0.02)
+    said = ""
+    with cli.Run().tracking() as tell:
+        for line in ("looking at what is there\n", "0 of 1 files, 0 failed\n"):
+            for _ in range(1000):
+                said += capsys.readouterr().err
+                if line in said:
+                    break
+                time.sleep(0.01)
+            assert line in said
+            tell(0, 1, None)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX signal")

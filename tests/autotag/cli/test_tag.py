@@ -216,7 +216,7 @@ def test_a_folder_without_audio(autotag: Run, tmp_path: Path) -> None:
         (["--hop", "x7"], "'x7' is not allowed. Use x1, x2, x3, x4, x5, x10"),
         (["--sr", "44100"], "'44100' is not allowed. Use 12k, 16k"),
         (["--arch", "resnet"], "architecture 'resnet' is not in the study. Use vgg, musicnn"),
-        (["--model", "best"], "'best' is not a configuration"),
+        (["--model", "best"], "'vgg-12k-48-x2-db'. Installed are "),
         (["--model", SMALL, "--hop", "x10"], "--model and --hop both choose a model. Give one of them."),
         (["--model", "gone.onnx"], "gone.onnx: cannot be read"),
         (["--model", SONG], "is not a configuration"),
@@ -443,6 +443,7 @@ def test_models_lists_what_is_installed(autotag: Run) -> None:
     ("word", "message"),
     [
         ("tagg", "tagg is no command and no file. Did you mean 'tag'?"),
+        ("help", "help is no command and no file. Did you mean '--help'?"),
         ("modles", "modles is no command and no file. Did you mean 'models'?"),
     ],
 )
@@ -587,7 +588,7 @@ def test_a_current_folder_that_is_gone_and_too_few_descriptors_are_said(mixed: P
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit of the size of files")
-def test_where_there_is_no_room_for_temporary_files_no_song_is_blamed() -> None:
+def test_where_there_is_no_room_no_song_is_blamed() -> None:
     limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))"
     run = _in_odd_surroundings(limit, "--compare", SONG, "--models", SMALL)
     assert run.returncode == 2

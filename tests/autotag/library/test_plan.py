@@ -133,6 +133,17 @@ def test_what_may_be_away_is_kept_and_said(tmp_path: Path) -> None:
     assert plan({}, [music]).tag == {str(here): "new", str(music / "song.wav"): "new"}
 
 
+def test_a_file_that_left_an_empty_folder_behind_has_moved(tmp_path: Path) -> None:
+    """Though its old place looks as one where a disk is mounted."""
+    there = make(tmp_path / "sorted" / "other name.wav")
+    (tmp_path / "inbox").mkdir()
+    old, away = tmp_path / "inbox" / "a.wav", tmp_path / "inbox" / "b.wav"
+    stamps = known(old) | known(away, size=7)
+    found = plan(stamps, [tmp_path])
+    assert changes(found) == ({}, [(str(old), str(there))], [])
+    assert found.away == {str(tmp_path / "inbox"): 1}
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="this user may read everything")
 def test_what_lies_below_a_folder_that_cannot_be_read_is_kept(tmp_path: Path) -> None:
     make(tmp_path / "a.wav")
@@ -177,8 +188,9 @@ def test_names_of_one_file_are_rows_and_tagged_once(tmp_path: Path) -> None:
     ]
     assert len({outputs for _, outputs in kept}) == 1
     (tmp_path / "link").symlink_to(tmp_path / "music")
-    again = scan([tmp_path / "music" / ".." / "music", tmp_path / "music"], library)
-    assert (again.new, again.unchanged) == (0, 3)
+    for folder in (tmp_path / "music" / ".." / "music", tmp_path / "link"):
+        again = scan(folder, library)
+        assert (again.new, again.moved, again.deleted, again.unchanged) == (0, 0, 0, 3)
 
 
 def test_a_known_file_is_named_as_it_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -265,6 +265,23 @@ def test_what_could_not_be_read_is_tried_again_by_the_next_run(tmp_path: Path) -
     assert (second.failed, second.skipped, second.failed_before) == (1, 1, 1)
 
 
+def test_one_path_is_a_list_of_one_and_an_entry_that_is_none_has_failed(tmp_path: Path) -> None:
+    song, out = tmp_path / "a.wav", tmp_path / "tags.jsonl"
+    soundfile.write(song, music(1, 12000), 12000)
+    assert tag_into(str(song), out, SMALL, jobs=1).tagged == 1
+    paths: list[Any] = [song, None, float("nan"), 5]
+    said: list[str] = []
+    tally = tag_into(
+        paths, out, SMALL, jobs=1, progress=lambda *told: said.append(getattr(told[2], "message", ""))
+    )
+    assert (tally.tagged, tally.failed, tally.skipped) == (0, 3, 1)
+    assert said[1:] == [
+        f"{entry}, of type {kind}, is no path. Give the path of a file."
+        for entry, kind in (("None", "NoneType"), ("nan", "float"), ("5", "int"))
+    ]
+    assert len(out.read_text().splitlines()) == 1
+
+
 def test_tags_that_were_chosen_otherwise_are_not_mixed(autotag: Run, tmp_path: Path) -> None:
     out = tmp_path / "tags.jsonl"
     for number in range(2):
@@ -466,6 +483,39 @@ def test_an_odd_quote_in_a_csv_is_damage_and_nothing_is_cut(tmp_path: Path, row:
     ):
         opened(path)
     assert path.read_bytes() == b"".join(lines)
+
+
+def test_a_csv_row_of_other_cells_says_how_many(tmp_path: Path) -> None:
+    path = tmp_path / "tags.csv"
+    sink = opened(path)
+    sink.write(result("a.wav", warnings=()))
+    sink.close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + b",x\n" + whole.splitlines(keepends=True)[1])
+    with pytest.raises(SinkError, match=r"\(it has 19 cells, where there are 18 columns\)"):
+        opened(path)
+
+
+def test_a_flipped_bit_in_a_parquet_is_damage(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "tags.parquet"
+    sink = opened(path)
+    for number in range(50):
+        sink.write(result(f"{number}.wav"))
+    sink.close()
+    whole = path.read_bytes()
+    for at in range(10, len(whole) - 10, len(whole) // 40):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        try:
+            outcomes = list(read_outcomes(path))
+        except SinkError as error:
+            assert "damaged" in str(error) or "other columns" in str(error)
+        else:
+            path.write_bytes(whole)
+            assert outcomes == list(read_outcomes(path)), f"byte {at} changes a value"
+    path.write_bytes(b"words")
+    with pytest.raises(SinkError, match="not a Parquet file, or damaged"):
+        list(read_outcomes(path))
 
 
 def test_deep_json_is_no_row(tmp_path: Path) -> None:
