@@ -296,8 +296,8 @@ def test_a_segment_is_cut_from_anywhere() -> None:
     assert set(cut[:, 0, 0].tolist()) == set(range(15))
 
 
-def test_another_recipe_does_not_overwrite_a_run(data: Path, cache: Path, work: Path, train: Run) -> None:
-    run = train("fit", NAME, "--data", data, "--cache", cache, "--work", work)
+def test_another_recipe_does_not_overwrite_a_run(data: Path, cache: Path, work: Path, here: Run) -> None:
+    run = here("fit", NAME, "--data", data, "--cache", cache, "--work", work)
     assert run.returncode == 2
     assert "holds another run" in run.stderr
     assert "Choose another --work folder" in run.stderr
@@ -407,3 +407,10 @@ def test_a_wrong_request_says_what_is_wrong(here: Run, arguments: list[str], cod
     run = here(*arguments)
     assert run.returncode == code
     assert message in run.stderr.replace(os.sep, "/")
+
+
+def test_a_process_ends_with_the_code_and_the_message_alone(train: Run) -> None:
+    run = train("evaluate", "none.onnx", "--data", "nowhere")
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr.startswith("error: none.onnx: cannot be read")
+    assert "Traceback" not in run.stderr
