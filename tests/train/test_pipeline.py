@@ -67,6 +67,7 @@ def losses(run: Path) -> list[float]:
     return [line["loss"] for line in metrics_of(run)]
 
 
+@pytest.mark.slow
 def test_a_run_learns(data: Path, cache: Path, tmp_path: Path) -> None:
     """By heart, from labels made of chance: there is nothing else to learn in this data set."""
     fit(Config.parse(NAME), read(data), cache, tmp_path, Recipe(epochs=20, batch=4, rate=3e-3), "cpu")
@@ -77,6 +78,7 @@ def test_a_run_learns(data: Path, cache: Path, tmp_path: Path) -> None:
     assert np.argmin(valid) < 19, "which this data set has before the last, or nothing was tested"
 
 
+@pytest.mark.slow
 def test_a_processor_without_bfloat16_trains_in_float32(
     data: Path, cache: Path, narrow_train: Run, tmp_path: Path
 ) -> None:
@@ -170,6 +172,7 @@ def test_every_step_of_the_recipe_is_taken(
         fit(Config.parse(name), read(data, "soft"), cache, tmp_path, RECIPES["soft"], "cpu")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX signal")
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(
     data: Path, cache: Path, work: Path, narrow_train: Run, here: Run, tmp_path: Path
@@ -194,6 +197,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
     assert '"epoch"' not in again.stderr, "a complete run is left alone"
 
 
+@pytest.mark.slow
 def test_musicnn_goes_the_same_way(data: Path, cache: Path, here: Run, autotag: Run, tmp_path: Path) -> None:
     """Random segments of 3 s in training, the mean over all of a clip's in evaluation and tagging."""
     name = SEGMENTED
@@ -249,6 +253,7 @@ def test_a_loss_that_is_not_finite(data: Path, cache: Path, tmp_path: Path) -> N
         fit(Config.parse(NAME), nonsense, cache, tmp_path, Recipe(epochs=1), "cpu")
 
 
+@pytest.mark.slow
 def test_other_processes_read_for_a_gpu_and_a_resumed_run_is_the_same(
     data: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

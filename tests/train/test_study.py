@@ -72,6 +72,7 @@ def outcome(work: Path) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_every_run_has_a_folder(work: Path) -> None:
     assert {str(path.relative_to(work)) for path in work.glob("*/*")} == {
         f"{name}/seed-{seed}" for name in NAMES for seed in (0, 1)
@@ -96,6 +97,7 @@ def test_every_run_has_a_folder(work: Path) -> None:
     assert len({str(scores) for scores in outcome(work).values()}) == 4, "seeds and resolutions differ"
 
 
+@pytest.mark.slow
 def test_what_is_complete_is_skipped(msd: Path, cache: Path, work: Path, here: Run) -> None:
     before = times(work)
     run = here(*command(msd, cache, work))
@@ -109,6 +111,7 @@ def times(work: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in work.rglob("*.*")}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX signal")
 def test_a_killed_grid_comes_to_the_same_end(
     msd: Path, cache: Path, work: Path, narrow_train: Run, tmp_path: Path
@@ -129,6 +132,7 @@ def test_a_killed_grid_comes_to_the_same_end(
     assert found.items() <= outcome(work).items()
 
 
+@pytest.mark.slow
 def test_processes_share_the_grid(shared: tuple[Path, list[str]]) -> None:
     work, said = shared
     last = f'"epoch": {EPOCHS},'
@@ -138,6 +142,7 @@ def test_processes_share_the_grid(shared: tuple[Path, list[str]]) -> None:
     assert len(list(work.rglob("*.fp32.onnx"))) == 4
 
 
+@pytest.mark.slow
 def test_a_run_of_another_process_is_waited_for(msd: Path, cache: Path, tmp_path: Path) -> None:
     """And done here, if the other one dies."""
     run = tmp_path / NAMES[0] / "seed-0"
@@ -183,6 +188,7 @@ def test_the_grid_is_not_for_torchrun(msd: Path, here: Run, tmp_path: Path) -> N
     assert "Start it once per GPU instead" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_best_run_of_each_configuration_is_exported(
     msd: Path, cache: Path, work: Path, here: Run, autotag: Run, song: Path, tmp_path: Path
 ) -> None:
@@ -204,6 +210,7 @@ def test_the_best_run_of_each_configuration_is_exported(
     assert found["model"] == f"msd-{NAMES[0]}"
 
 
+@pytest.mark.slow
 def test_the_report(work: Path, here: Run, tmp_path: Path) -> None:
     run = here("report", work, "--out", tmp_path)
     assert run.returncode == 0, run.stderr
