@@ -45,6 +45,7 @@ rows.write_parquet(str(out / "rows"))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="Ray's clusters are for Linux")
 def test_a_killed_worker_costs_no_song(tmp_path: Path) -> None:
     songs, out = tmp_path / "songs", tmp_path / "out"

@@ -92,6 +92,7 @@ def test_calibration_is_folded_in_and_leaves_the_others_alone(
     assert scores.shape == (12, 100)
 
 
+@pytest.mark.slow
 def test_the_card_says_what_was_measured(
     models: Path, data: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -160,6 +160,7 @@ def test_labels_that_change_under_a_run_are_found(data: Path, tmp_path: Path) ->
         fit(config, dataset, cache, run, recipe, "cpu")
 
 
+@pytest.mark.slow
 def test_the_family_is_trained_and_exported_and_not_again(
     data: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,13 +1,12 @@
 """The rule of train: a file imports only from smaller numbers, in its own freely, never in a circle."""
 
 import ast
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from autotag.config import RESOLUTIONS
 from tests.conftest import ROOT
+from tests.imports import circle, graph, modules, number_of, tree
 from train.networks.network import Network
 
 WINGS = (
@@ -26,47 +25,20 @@ WINGS = (
 NUMBER = {prefix: number for number, prefixes in enumerate(WINGS) for prefix in prefixes.split()}
 
 
-def names() -> Iterator[tuple[str, Path]]:
-    for path in sorted((ROOT / "train").rglob("*.py")):
-        if path.stat().st_size:
-            yield ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"), path
-
-
-MODULES = dict(names())
-
-
-def imports(name: str) -> set[str]:
-    """The modules of train that a module imports: at the top, lazily or for its types."""
-    found = set()
-    for node in ast.walk(ast.parse(MODULES[name].read_text("utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            named = {f"{node.module}.{alias.name}" for alias in node.names} & MODULES.keys()
-            found |= named or {node.module} & MODULES.keys()
-    return found - {name}
-
-
-def number_of(name: str) -> int:
-    return next(number for prefix, number in NUMBER.items() if f"{name}.".startswith(f"{prefix}."))
+MODULES = modules("train")
+GRAPH = graph(MODULES)
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_no_import_points_upward(name: str) -> None:
-    for target in imports(name):
-        assert number_of(target) <= number_of(name), f"{name} imports {target}, which stands above it"
+    for target in GRAPH[name]:
+        assert number_of(target, NUMBER) <= number_of(name, NUMBER), (
+            f"{name} imports {target}, which stands above it"
+        )
 
 
 def test_there_is_no_circle() -> None:
-    done: set[str] = set()
-
-    def visit(name: str, path: tuple[str, ...]) -> None:
-        assert name not in path, f"a circle: {' -> '.join([*path, name])}"
-        if name not in done:
-            for target in imports(name):
-                visit(target, (*path, name))
-            done.add(name)
-
-    for name in MODULES:
-        visit(name, ())
+    assert not circle(GRAPH)
 
 
 def test_an_architecture_is_one_file() -> None:
@@ -77,8 +49,6 @@ def test_an_architecture_is_one_file() -> None:
     for name, path in MODULES.items():
         if name.startswith(("train.networks", *of_the_study)):
             continue
-        strings = {
-            n.value for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Constant)
-        }
+        strings = {node.value for node in ast.walk(tree(path)) if isinstance(node, ast.Constant)}
         assert not strings & set(RESOLUTIONS), f"{name} names an architecture"
     assert Network.__abstractmethods__ == {"__init__", "last", "shrunk"}

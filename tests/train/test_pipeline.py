@@ -67,6 +67,7 @@ def losses(run: Path) -> list[float]:
     return [line["loss"] for line in metrics_of(run)]
 
 
+@pytest.mark.slow
 def test_a_run_learns(data: Path, cache: Path, tmp_path: Path) -> None:
     """By heart, from labels made of chance: there is nothing else to learn in this data set."""
     fit(Config.parse(NAME), read(data), cache, tmp_path, Recipe(epochs=20, batch=4, rate=3e-3), "cpu")
@@ -77,6 +78,7 @@ def test_a_run_learns(data: Path, cache: Path, tmp_path: Path) -> None:
     assert np.argmin(valid) < 19, "which this data set has before the last, or nothing was tested"
 
 
+@pytest.mark.slow
 def test_a_processor_without_bfloat16_trains_in_float32(
     data: Path, cache: Path, narrow_train: Run, tmp_path: Path
 ) -> None:
@@ -170,6 +172,7 @@ def test_every_step_of_the_recipe_is_taken(
         fit(Config.parse(name), read(data, "soft"), cache, tmp_path, RECIPES["soft"], "cpu")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX signal")
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(
     data: Path, cache: Path, work: Path, narrow_train: Run, here: Run, tmp_path: Path
@@ -194,6 +197,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
     assert '"epoch"' not in again.stderr, "a complete run is left alone"
 
 
+@pytest.mark.slow
 def test_musicnn_goes_the_same_way(data: Path, cache: Path, here: Run, autotag: Run, tmp_path: Path) -> None:
     """Random segments of 3 s in training, the mean over all of a clip's in evaluation and tagging."""
     name = SEGMENTED
@@ -249,6 +253,7 @@ def test_a_loss_that_is_not_finite(data: Path, cache: Path, tmp_path: Path) -> N
         fit(Config.parse(NAME), nonsense, cache, tmp_path, Recipe(epochs=1), "cpu")
 
 
+@pytest.mark.slow
 def test_other_processes_read_for_a_gpu_and_a_resumed_run_is_the_same(
     data: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -296,8 +301,8 @@ def test_a_segment_is_cut_from_anywhere() -> None:
     assert set(cut[:, 0, 0].tolist()) == set(range(15))
 
 
-def test_another_recipe_does_not_overwrite_a_run(data: Path, cache: Path, work: Path, train: Run) -> None:
-    run = train("fit", NAME, "--data", data, "--cache", cache, "--work", work)
+def test_another_recipe_does_not_overwrite_a_run(data: Path, cache: Path, work: Path, here: Run) -> None:
+    run = here("fit", NAME, "--data", data, "--cache", cache, "--work", work)
     assert run.returncode == 2
     assert "holds another run" in run.stderr
     assert "Choose another --work folder" in run.stderr
@@ -407,3 +412,10 @@ def test_a_wrong_request_says_what_is_wrong(here: Run, arguments: list[str], cod
     run = here(*arguments)
     assert run.returncode == code
     assert message in run.stderr.replace(os.sep, "/")
+
+
+def test_a_process_ends_with_the_code_and_the_message_alone(train: Run) -> None:
+    run = train("evaluate", "none.onnx", "--data", "nowhere")
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr.startswith("error: none.onnx: cannot be read")
+    assert "Traceback" not in run.stderr

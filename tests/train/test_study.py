@@ -1,33 +1,23 @@
-"""The grid and its report, on small data sets of both layouts."""
+"""The grid and the report on it, shared, killed and waited for."""
 
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
-from autotag.config import GRID, Config
+from autotag.config import GRID
 from autotag.models.model import Model
 from autotag.system.lock import locked
 from tests.conftest import ROOT, Run
-from tests.train.conftest import children
 from train.errors import RunError
-from train.fit.recipe import Recipe
-from train.fit.run import RunResult
 from train.networks import cost
-from train.report.figure import figure_1
-from train.report.published import LISTED, SCORES, USED
-from train.report.tables import collect, report
 from train.study import choose
 
 pytestmark = pytest.mark.usefixtures("narrow")
@@ -97,6 +87,7 @@ def test_tables_2_and_3_are_printed_without_a_data_set(train: Run) -> None:
     assert len(train("study", "--list", "--only", "musicnn-*").stdout.splitlines()) == 12 + 2
 
 
+@pytest.mark.slow
 def test_every_run_has_a_folder(work: Path) -> None:
     assert {str(path.relative_to(work)) for path in work.glob("*/*")} == {
         f"{name}/seed-{seed}" for name in NAMES for seed in (0, 1)
@@ -121,6 +112,7 @@ def test_every_run_has_a_folder(work: Path) -> None:
     assert len({str(scores) for scores in outcome(work).values()}) == 4, "seeds and resolutions differ"
 
 
+@pytest.mark.slow
 def test_what_is_complete_is_skipped(msd: Path, cache: Path, work: Path, here: Run) -> None:
     before = times(work)
     run = here(*command(msd, cache, work))
@@ -134,6 +126,7 @@ def times(work: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in work.rglob("*.*")}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX signal")
 def test_a_killed_grid_comes_to_the_same_end(
     msd: Path, cache: Path, work: Path, narrow_train: Run, tmp_path: Path
@@ -154,6 +147,7 @@ def test_a_killed_grid_comes_to_the_same_end(
     assert found.items() <= outcome(work).items()
 
 
+@pytest.mark.slow
 def test_processes_share_the_grid(shared: tuple[Path, list[str]]) -> None:
     work, said = shared
     last = f'"epoch": {EPOCHS},'
@@ -163,6 +157,7 @@ def test_processes_share_the_grid(shared: tuple[Path, list[str]]) -> None:
     assert len(list(work.rglob("*.fp32.onnx"))) == 4
 
 
+@pytest.mark.slow
 def test_a_run_of_another_process_is_waited_for(msd: Path, cache: Path, tmp_path: Path) -> None:
     """And done here, if the other one dies."""
     run = tmp_path / NAMES[0] / "seed-0"
@@ -208,6 +203,7 @@ def test_the_grid_is_not_for_torchrun(msd: Path, here: Run, tmp_path: Path) -> N
     assert "Start it once per GPU instead" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_best_run_of_each_configuration_is_exported(
     msd: Path, cache: Path, work: Path, here: Run, autotag: Run, song: Path, tmp_path: Path
 ) -> None:
@@ -229,44 +225,7 @@ def test_the_best_run_of_each_configuration_is_exported(
     assert found["model"] == f"msd-{NAMES[0]}"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="finds the processes in /proc")
-def test_two_processes_train_one_network(data: Path, cache: Path, tmp_path: Path) -> None:
-    """Under torchrun, killed in the middle and started again: both come to the same end."""
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-
-    def launch(work: str) -> "subprocess.Popen[str]":
-        soft = ["--recipe", "soft", "--labels", "soft", "--epochs", str(EPOCHS)]
-        fit = ["-m", "tests.train.narrow", "fit", NAMES[0], "--data", str(data), *soft]
-        return subprocess.Popen(
-            [*torchrun, *fit, "--cache", str(cache), "--work", str(tmp_path / work)],
-            cwd=ROOT,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    _, said = launch("whole").communicate(timeout=300)
-    assert said.count(f'"epoch": {EPOCHS},') == 1, f"one of them speaks: {said}"
-    result = json.loads((tmp_path / "whole" / NAMES[0] / "seed-0" / "result.json").read_text())
-    assert result["device"].endswith(", 2 of them")
-
-    run = tmp_path / "part" / NAMES[0] / "seed-0"
-    with launch("part") as process:
-        while not (run / "last.pt").exists() and process.poll() is None:
-            time.sleep(0.02)
-        for pid in (process.pid, *children(process.pid)):
-            os.kill(pid, signal.SIGKILL)
-    assert len((run / "metrics.jsonl").read_text().splitlines()) < EPOCHS
-    _, said = launch("part").communicate(timeout=300)
-    assert '"epoch": 1,' not in said, "it began again"
-    assert f'"epoch": {EPOCHS},' in said
-    assert outcome(tmp_path / "part") == outcome(tmp_path / "whole")
-    ends = [torch.load(tmp_path / w / NAMES[0] / "seed-0" / "best.pt")["model"] for w in ("whole", "part")]
-    assert all(torch.equal(ends[0][key], ends[1][key]) for key in ends[0])
-
-
+@pytest.mark.slow
 def test_the_report(work: Path, here: Run, tmp_path: Path) -> None:
     run = here("report", work, "--out", tmp_path)
     assert run.returncode == 0, run.stderr
@@ -292,110 +251,6 @@ def test_the_report(work: Path, here: Run, tmp_path: Path) -> None:
     drawn = "".join(ET.parse(tmp_path / "figure-1.svg").getroot().itertext())
     for label in ("ROC AUC, 12 kHz (%)", "PR AUC, 16 kHz (%)", "GMAC a segment", "48 x10", "8 x1", "not run"):
         assert label in drawn
-
-
-def result_of(name: str, seed: int, roc_auc: float, **other: Any) -> dict[str, Any]:
-    """What a run on all of MagnaTagATune would have left, with made-up metrics."""
-    return {
-        "config": name,
-        "kind": "mtat",
-        "dataset": "magnatagatune",
-        "fingerprint": "none",
-        "epoch": 13,
-        "valid_loss": 0.1,
-        "precision": "float32",
-        "listed": LISTED["mtat"],
-        "clips": USED["mtat"],
-        "undefined": {"valid": [], "test": []},
-        "recipe": asdict(Recipe(seed=seed)),
-        "metrics": {"test": {"roc_auc": roc_auc, "pr_auc": roc_auc / 2}},
-        "gmac": 2.0,
-        "parameters": 1000,
-        "bytes_per_clip": 4000,
-        "seconds": 100.0,
-        "clips_per_second": 50.0,
-        "device": "abacus",
-        "peak_gmac_per_second": 600,
-        "commit": "0000000",
-    } | other
-
-
-@pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reports whose figure, which takes longest and others test, is not drawn."""
-    monkeypatch.setattr("train.report.tables.figure_1", lambda *_: None)
-
-
-def write_results(work: Path, results: list[dict[str, Any]]) -> None:
-    for result in results:
-        run = work / result["config"] / f"seed-{result['recipe']['seed']}"
-        run.mkdir(parents=True)
-        (run / "result.json").write_text(json.dumps(result))
-
-
-@pytest.mark.usefixtures("undrawn")
-def test_the_report_on_the_real_data_set_compares(tmp_path: Path) -> None:
-    name, wider = "vgg-12k-48-x1-db", "vgg-12k-96-x1-db"
-    rows = [(name, 0.88), (name, 0.90), (name, 0.89), (wider, 0.87), (wider, 0.86), (wider, 0.88)]
-    write_results(tmp_path, [result_of(n, seed % 3, roc) for seed, (n, roc) in enumerate(rows)])
-    text = report([tmp_path], tmp_path / "out").read_text("utf-8")
-    assert text.startswith("# The study on MagnaTagATune\n")
-    assert "nothing of a reproduction" not in text
-    assert "Recipe (the study's): labels annotations, epochs 13, batch 64" in text
-    # 89 - 89.02 and 44.5 - 35.87
-    assert (
-        f"| {name} | 3 | 89.02 ± 0.03 | 89.00 ± 1.00 | -0.02 | 35.87 ± 0.44 | 44.50 ± 0.50 | +8.63 |" in text
-    )
-    # Two samples of three with deviations of 1 and means 2 apart: t = 2 / sqrt(2 / 3), p from its table.
-    assert f"| {name} against {wider} | 3, 3 | 2.449 | 0.070 | 2.449 | 0.070 |" in text
-    assert f"| 48 bands for 96 | {wider} → {name} | 87.00 → 89.00 | -2.30 % |" in text
-    # Three passes of 2 GMAC for 50 clips a second are half the peak.
-    assert f"| {name} | 2.000 | 1,000 | 4,000 | 100 | 50.0 | 300 | 50 % |" in text
-    for published in SCORES["mtat"] | SCORES["msd"]:
-        assert f"| {published} | " in text
-
-
-def test_runs_that_do_not_compare_are_refused(tmp_path: Path) -> None:
-    other = asdict(Recipe(labels="soft"))
-    results = [result_of(NAMES[0], 0, 0.9), result_of(NAMES[1], 0, 0.9, recipe=other)]
-    write_results(tmp_path, results)
-    with pytest.raises(RunError, match="differ in data set or recipe"):
-        collect([tmp_path])
-
-
-@pytest.mark.usefixtures("undrawn")
-def test_half_a_data_set_says_so_in_the_heading(tmp_path: Path) -> None:
-    clips = USED["mtat"] | {"train": 300}
-    write_results(tmp_path, [result_of(NAMES[0], 0, 0.9, clips=clips)])
-    text = report([tmp_path], tmp_path).read_text("utf-8")
-    assert text.startswith("# A part of MagnaTagATune: the study on 300 / 1,825 / 5,329 clips\n")
-    assert "nothing of a reproduction" in text
-
-
-@pytest.mark.usefixtures("undrawn")
-def test_one_report_holds_both_data_sets(tmp_path: Path) -> None:
-    msd = {"kind": "msd", "dataset": "msd", "listed": LISTED["msd"], "clips": USED["msd"]}
-    name = "musicnn-12k-96-x1-db"
-    write_results(tmp_path / "a", [result_of(name, 0, 0.91)])
-    write_results(tmp_path / "b", [result_of(name, 0, 0.87, **msd)])
-    text = report([tmp_path / "a", tmp_path / "b"], tmp_path).read_text("utf-8")
-    assert text.startswith("# The study on MagnaTagATune; The study on the Million Song Dataset\n")
-    four, five = text.split("## Table 4")[1].split("## What")[0].split("## Table 5")
-    assert f"| {name} | 1 | 90.50 | 91.00 | +0.50 | 37.70 | 45.50 | +7.80 |" in four
-    assert f"| {name} | 1 | 87.16 | 87.00 | -0.16 | 27.10 | 43.50 | +16.40 |" in five
-
-
-def test_the_published_figures() -> None:
-    names = {config.name for config in GRID}
-    assert {kind: len(scores) for kind, scores in SCORES.items()} == {"mtat": 36, "msd": 23}
-    assert all(set(scores) <= names for scores in SCORES.values())
-    path = ROOT.parent / "shared" / "study" / "published.csv"
-    if not path.exists():
-        pytest.skip("the authors' results are not here")
-    for line in path.read_text().splitlines()[1:]:
-        kind, arch, mels, hop, sr, log, roc, roc_sd, pr, pr_sd, _ = line.split(",")
-        found = SCORES[kind][f"{arch}-{sr}-{mels}-{hop}-{log}"]
-        assert found == (float(roc), float(pr), *((float(roc_sd), float(pr_sd)) if roc_sd else (None, None)))
 
 
 def test_choosing_from_the_grid() -> None:
@@ -430,12 +285,3 @@ def test_a_wrong_request_says_what_is_wrong(here: Run, arguments: list[str], cod
     run = here(*arguments)
     assert run.returncode == code
     assert message in run.stderr
-
-
-def test_the_figure_is_drawn_the_same_twice(tmp_path: Path) -> None:
-    found = [RunResult.from_dict(result_of(NAMES[0], seed, 0.9 + seed / 100)) for seed in (0, 1)]
-    results = {Config.parse(NAMES[0]): found}
-    paths = [tmp_path / f"{i}.svg" for i in range(2)]
-    for path in paths:
-        figure_1(results, path)
-    assert paths[0].read_bytes() == paths[1].read_bytes()

@@ -54,7 +54,7 @@ def test_scan_keeps_a_library_current(autotag: Run, folder: Path, tmp_path: Path
     library = tmp_path / "library.sqlite"
 
     def scan(*arguments: object, code: int = 1) -> dict[str, int]:
-        run = autotag("scan", folder, "--library", library, *arguments)
+        run = autotag("scan", folder, "--library", library, "--jobs", 1, *arguments)
         assert run.returncode == code, run.stderr
         return summary(run)
 
@@ -94,7 +94,7 @@ def test_scan_keeps_a_library_current(autotag: Run, folder: Path, tmp_path: Path
 
 def test_a_broken_file_is_a_row_with_the_reason(autotag: Run, folder: Path, tmp_path: Path) -> None:
     library = tmp_path / "library.sqlite"
-    run = autotag("scan", folder, "--library", library, "--hop", "x10")
+    run = autotag("scan", folder, "--library", library, "--hop", "x10", "--jobs", 1)
     assert run.returncode == 1
     assert f"error: {folder / 'bad.mp3'}: not WAV" in run.stderr
     ((path, ok, kind, message),) = rows(
@@ -173,7 +173,7 @@ def test_killed_and_started_again_is_as_if_never_killed(autotag: Run, tmp_path: 
 
 def test_what_is_missing_is_not_taken_for_deleted(autotag: Run, folder: Path, tmp_path: Path) -> None:
     library = tmp_path / "library.sqlite"
-    autotag("scan", folder, "--library", library, "--hop", "x10")
+    autotag("scan", folder, "--library", library, "--hop", "x10", "--jobs", 1)
     before = content(library)
     folder.rename(tmp_path / "elsewhere")
     run = autotag("scan", folder, "--library", library)
@@ -216,7 +216,7 @@ def test_a_new_model_tags_again_in_place(autotag: Run, tmp_path: Path) -> None:
     folder, library = tmp_path / "music", tmp_path / "library.sqlite"
     for n in range(3):
         write_song(folder / f"{n}.wav", n)
-    autotag("scan", folder, "--library", library, "--hop", "x10")
+    autotag("scan", folder, "--library", library, "--hop", "x10", "--jobs", 1)
     right = content(library)
     path = str(folder / "0.wav")
     with Library(library) as opened:
@@ -235,12 +235,13 @@ def test_a_new_model_tags_again_in_place(autotag: Run, tmp_path: Path) -> None:
         pass
     with sqlite3.connect(library) as database:
         database.execute("UPDATE tracks SET sha256 = ? WHERE path LIKE '%1.wav'", (named(SMALL).sha256,))
-    run = autotag("scan", folder, "--library", library, "--force")
+    run = autotag("scan", folder, "--library", library, "--force", "--jobs", 1)
     assert summary(run) == {"tagged again": 2, "unchanged": 1}
     with Library(library) as opened:
         assert [found.path for found in find(opened, ["harp"])] == [path]
         opened.correct(path, "harp", None)
-    assert summary(autotag("scan", folder, "--library", library, "--force")) == {"tagged again": 3}
+    run = autotag("scan", folder, "--library", library, "--force", "--jobs", 1)
+    assert summary(run) == {"tagged again": 3}
     assert content(library) == right
 
 
@@ -303,7 +304,7 @@ def test_a_name_that_is_not_utf_8_comes_back_as_it_was(autotag: Run, tmp_path: P
     path = folder / os.fsdecode(b"caf\xe9.mp3")
     shutil.copy(SONG, path)
     (folder / os.fsdecode(b"\xff.mp3")).write_text("words")
-    assert summary(autotag("scan", folder, "--library", library, "--hop", "x10"))["new"] == 1
+    assert summary(autotag("scan", folder, "--library", library, "--hop", "x10", "--jobs", 1))["new"] == 1
     assert summary(autotag("scan", folder, "--library", library))["unchanged"] == 2
     assert (os.fsencode(path),) in rows(library, "SELECT path FROM tracks WHERE ok")
     run = subprocess.run(
@@ -325,7 +326,7 @@ def test_tags_that_autotag_writes_tag_nothing_again(autotag: Run, tmp_path: Path
     folder.mkdir()
     shutil.copy(SONG, folder / "a.mp3")
     soundfile.write(folder / "b.flac", music(5, 12000), 12000)
-    autotag("scan", folder, "--library", library, "--hop", "x10")
+    autotag("scan", folder, "--library", library, "--hop", "x10", "--jobs", 1)
     before = (folder / "a.mp3").read_bytes()
     run = autotag("write", "--from", library, "--min", 0.01)
     assert run.returncode == 0, run.stderr

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -170,25 +171,34 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_end(
     assert {path.name for path in tmp_path.iterdir()} - {lock} == {out.name}
 
 
-@each
+@pytest.mark.parametrize(("ending", "command"), [(".jsonl", True), (".csv", False), (".parquet", False)])
 def test_a_rerun_skips_what_is_there_and_redoes_what_has_changed(
-    autotag: Run, tmp_path: Path, ending: str
+    autotag: Run, tmp_path: Path, ending: str, command: bool
 ) -> None:
+    """The command says so in words, `tag_into` in numbers."""
     out, songs = tmp_path / f"tags{ending}", tmp_path / "songs"
     songs.mkdir()
     for number in range(4):
         soundfile.write(songs / f"{number}.wav", music(1, 12000, number), 12000)
     (songs / "4.wav").write_bytes(b"x" * 24044)
 
-    def run(*options: object) -> str:
-        run = autotag(songs, "--out", out, "--model", SMALL, "--jobs", 1, *options)
-        assert run.returncode == ("of them failed" in run.stderr or ", 0 failed" not in run.stderr)
-        return run.stderr
+    def run(model: str = SMALL, **options: Any) -> tuple[int, ...]:
+        """How many are tagged, fail, are skipped, and failed before."""
+        if not command:
+            return astuple(tag_into(sorted(songs.iterdir()), out, model, jobs=1, **options))
+        words = [f"--{option.replace('_', '-')}" for option in options]
+        run = autotag(songs, "--out", out, "--model", model, "--jobs", 1, *words)
+        now = r"(\d) tagged, (\d) failed, (\d) skipped"
+        before = r"(?: \((\d) of them failed: --retry-failed tries again\))?"
+        line = re.fullmatch(rf"{now}{before} -> {re.escape(str(out))}\n", run.stderr)
+        assert line, run.stderr
+        counts = tuple(int(count or 0) for count in line.groups())
+        assert run.returncode == bool(counts[1] or counts[3])
+        return counts
 
-    assert run() == f"4 tagged, 1 failed, 0 skipped -> {out}\n"
+    assert run() == (4, 1, 0, 0)
     first = by_path(out)
-    failed = "(1 of them failed: --retry-failed tries again)"
-    assert run() == f"0 tagged, 0 failed, 5 skipped {failed} -> {out}\n"
+    assert run() == (0, 0, 5, 1)
     assert by_path(out) == first
 
     # Changed, vanished, and new.
@@ -197,31 +207,35 @@ def test_a_rerun_skips_what_is_there_and_redoes_what_has_changed(
     os.utime(songs / "2.wav", ns=(state.st_atime_ns, state.st_mtime_ns + 10**9))
     (songs / "1.wav").unlink()
     soundfile.write(songs / "new.wav", music(1, 12000, 8), 12000)
-    assert run() == f"3 tagged, 0 failed, 2 skipped {failed} -> {out}\n"
+    assert run() == (3, 0, 2, 1)
     second = by_path(out)
     assert list(second) == [str(songs / f"{name}.wav") for name in ("1", "3", "4", "0", "2", "new")]
     assert second[str(songs / "1.wav")] == first[str(songs / "1.wav")], "rows of vanished files are kept"
     assert second[str(songs / "0.wav")]["duration"] == 2
     assert second[str(songs / "2.wav")]["modified"] == state.st_mtime_ns + 10**9
 
-    assert run("--retry-failed") == f"0 tagged, 1 failed, 4 skipped -> {out}\n"
+    assert run(retry_failed=True) == (0, 1, 4, 0)
     state = (songs / "4.wav").stat()
     soundfile.write(songs / "4.wav", music(1, 12000, 9), 12000)
     os.utime(songs / "4.wav", ns=(state.st_atime_ns, state.st_mtime_ns))
     assert (songs / "4.wav").stat().st_size == state.st_size
-    assert run() == f"0 tagged, 0 failed, 5 skipped {failed} -> {out}\n"
-    assert run("--retry-failed") == f"1 tagged, 0 failed, 4 skipped -> {out}\n"
-    assert run("--force") == f"5 tagged, 0 failed, 0 skipped -> {out}\n"
+    assert run() == (0, 0, 5, 1)
+    assert run(retry_failed=True) == (1, 0, 4, 0)
+    assert run(force=True) == (5, 0, 0, 0)
     third = by_path(out)
     assert {row["model"] for row in third.values()} == {SMALL}
     assert len(third) == 6
 
     before = out.read_bytes()
-    refused = autotag(songs, "--out", out, "--model", OTHER)
-    assert refused.returncode == 2
-    assert f"made with {SMALL}, not {OTHER}. Use --model {SMALL}, add --force" in refused.stderr
+    refusal = rf"made with {SMALL}, not {OTHER}\. Use --model {SMALL}, add --force"
+    with pytest.raises(SinkError, match=refusal):
+        tag_into([songs / "0.wav"], out, OTHER)
+    if command:
+        refused = autotag(songs, "--out", out, "--model", OTHER)
+        assert refused.returncode == 2
+        assert re.search(refusal, refused.stderr)
     assert out.read_bytes() == before
-    assert run("--model", OTHER, "--force") == f"5 tagged, 0 failed, 0 skipped -> {out}\n"
+    assert run(OTHER, force=True) == (5, 0, 0, 0)
     assert sorted(row["model"] for row in by_path(out).values()) == sorted([OTHER] * 5 + [SMALL])
 
 

@@ -25,6 +25,8 @@ from tests.conftest import AWKWARD, ROOT, SONG, Run, music
 
 SMALL = "vgg-12k-48-x10-db"
 
+SEGMENTED = "musicnn-12k-48-x1-db"
+
 LONG = max(select(), key=preference).name
 """The model of taggrams: the best one of short segments."""
 
@@ -127,23 +129,21 @@ def test_no_embedding_leaves_the_old_file(autotag: Run, songs: Path, tmp_path: P
     assert listed(tmp_path) == ["e.npy"]
 
 
-@pytest.mark.parametrize("overlapping", [False, True])
-def test_the_numbers_of_a_taggram(autotag: Run, tmp_path: Path, overlapping: bool) -> None:
-    step = ("--step", 1.5) if overlapping else ()
+def test_the_numbers_of_a_taggram(autotag: Run, tmp_path: Path) -> None:
+    asked = ("--vocabulary", "mtat", "--model", SEGMENTED)
     for ending in ("json", "csv", "npz"):
-        run = autotag("taggram", SONG, "-o", tmp_path / f"t.{ending}", "--vocabulary", "mtat", *step)
+        run = autotag("taggram", SONG, "-o", tmp_path / f"t.{ending}", *asked)
         assert (run.returncode, run.stdout) == (0, "")
-        count = 20 if overlapping else 11
-        assert run.stderr == f"{count} segments of 3.0 s by {LONG} -> {tmp_path / f't.{ending}'}\n"
-    scores = of_vocabulary(Tagger(LONG).scores(SONG, step=1.5 if overlapping else None), "mtat")
-    assert scores.scores.shape == (count, 50)
+        assert run.stderr == f"11 segments of 3.0 s by {SEGMENTED} -> {tmp_path / f't.{ending}'}\n"
+    scores = of_vocabulary(Tagger(SEGMENTED).scores(SONG), "mtat")
+    assert scores.scores.shape == (11, 50)
     tags = [output.tag for output in scores.outputs]
     found = json.loads((tmp_path / "t.json").read_text("utf-8"))
     assert list(found) == [
         *("path", "model", "sha256", "duration", "segment_seconds"),
         *("tags", "vocabularies", "scores", "times"),
     ]
-    assert (found["path"], found["model"], found["duration"]) == (str(SONG), LONG, 30)
+    assert (found["path"], found["model"], found["duration"]) == (str(SONG), SEGMENTED, 30)
     assert (found["tags"], set(found["vocabularies"])) == (tags, {"mtat"})
     with np.load(tmp_path / "t.npz") as arrays:
         assert list(arrays) == list(found)
@@ -158,6 +158,16 @@ def test_the_numbers_of_a_taggram(autotag: Run, tmp_path: Path, overlapping: boo
     for starts in (found["times"], [row[0] for row in rows]):
         np.testing.assert_allclose(np.array(starts, float), scores.times, atol=1e-4)
     assert float(rows[-1][1]) == 30
+
+
+def test_the_segments_of_a_taggram_may_overlap(autotag: Run, tmp_path: Path) -> None:
+    out = tmp_path / "t.json"
+    run = autotag("taggram", SONG, "-o", out, "--model", SEGMENTED, "--step", 1.5)
+    assert run.stderr == f"20 segments of 3.0 s by {SEGMENTED} -> {out}\n"
+    scores = Tagger(SEGMENTED).scores(SONG, step=1.5)
+    found = json.loads(out.read_text("utf-8"))
+    np.testing.assert_allclose(found["scores"], scores.scores, atol=1e-4)
+    np.testing.assert_allclose(found["times"], scores.times, atol=1e-4)
 
 
 def made(outputs: list[Output], rows: list[list[float]], times: list[float], duration: float) -> Scores:
@@ -226,7 +236,8 @@ def test_a_file_of_less_than_two_segments_has_nothing_over_time(
 
 def test_the_best_model_of_an_architecture_is_the_default(autotag: Run, tmp_path: Path) -> None:
     for options, name in (((), LONG), (("--mels", 48), "musicnn-12k-48-x1-db"), (("--model", SMALL), SMALL)):
-        autotag("taggram", SONG, "-o", tmp_path / "t.json", *options)
+        run = autotag("taggram", SONG, "-o", tmp_path / "t.json", *options)
+        assert (run.returncode, run.stdout) == (0, "")
         assert json.loads((tmp_path / "t.json").read_text("utf-8"))["model"] == name
 
 
@@ -242,28 +253,30 @@ def test_an_envelope_has_the_peaks_of_the_waveform(block: int) -> None:
 def test_a_picture_of_a_taggram(autotag: Run, songs: Path, tmp_path: Path) -> None:
     from matplotlib.image import imread
 
+    picture_of = ("taggram", names(songs)[1], "--top", 10, "--model", SEGMENTED)
     for ending in ("png", "svg"):
-        run = autotag("taggram", names(songs)[1], "-o", tmp_path / f"t.{ending}", "--top", 10)
+        run = autotag(*picture_of, "-o", tmp_path / f"t.{ending}")
         assert (run.returncode, run.stdout) == (0, "")
-        assert run.stderr.endswith(f"by {LONG} -> {tmp_path / f't.{ending}'}\n")
+        assert run.stderr.endswith(f"by {SEGMENTED} -> {tmp_path / f't.{ending}'}\n")
     picture = imread(tmp_path / "t.png")
     assert picture.shape[1] == 1500
     assert (tmp_path / "t.png").stat().st_size < 150_000
     tree = ElementTree.parse(tmp_path / "t.svg")
     texts = ["".join(found.itertext()) for found in tree.iter("{http://www.w3.org/2000/svg}text")]
     assert any(printable(Path(names(songs)[1]).name) in found for found in texts)
-    scores = Tagger(LONG).scores(names(songs)[1])
+    scores = Tagger(SEGMENTED).scores(names(songs)[1])
     best = scores.outputs[scores.scores.max(axis=0).argmax()].tag
     assert meaning_of(best).name in texts
     assert {"0:00", "1:00", "score", "0.5 likely", "1"} <= set(texts), "one scale for all songs"
     again = tmp_path / "again.svg"
-    autotag("taggram", names(songs)[1], "-o", again, "--top", 10)
+    autotag(*picture_of, "-o", again)
     assert again.read_bytes() == (tmp_path / "t.svg").read_bytes()
 
 
 def test_dollars_in_a_name_are_no_formula(autotag: Run, tmp_path: Path) -> None:
     shutil.copy(SONG, tmp_path / "$x_$ 50%.mp3")
-    assert autotag("taggram", tmp_path / "$x_$ 50%.mp3", "-o", tmp_path / "t.svg", "--quiet").stderr == ""
+    asked = ("-o", tmp_path / "t.svg", "--model", SEGMENTED, "--quiet")
+    assert autotag("taggram", tmp_path / "$x_$ 50%.mp3", *asked).stderr == ""
     assert "$x_$ 50%.mp3" in (tmp_path / "t.svg").read_text("utf-8")
 
 
@@ -331,7 +344,8 @@ def test_a_package_that_is_missing_is_named(
 
 def test_numbers_and_pages_need_no_extra(tmp_path: Path) -> None:
     for name in ("t.html", "t.json"):
-        assert without("matplotlib", "taggram", SONG, "-o", tmp_path / name).returncode == 0
+        asked = ("-o", tmp_path / name, "--model", SEGMENTED)
+        assert without("matplotlib", "taggram", SONG, *asked).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,7 @@ def test_what_a_clip_takes() -> None:
     assert bytes_per_clip(Config("musicnn", 16000, 96, 1)) == 4 * 96 * 1820
 
 
+@pytest.mark.slow
 def test_prepare_says_what_it_found(data: Path, train: Run, here: Run, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(data, tmp_path / "copy"))
     (copy / "1" / "clip-1.mp3").unlink()
@@ -131,6 +132,7 @@ def test_prepare_says_what_it_found(data: Path, train: Run, here: Run, tmp_path:
     assert "mel 12k" not in again.stderr, "all of it was there"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="finds the workers in /proc")
 def test_a_killed_preparation_goes_on(data: Path, here: Run, tmp_path: Path) -> None:
     command = ["prepare", "--data", str(data), "--only", "vgg-16k-128-x1-db", "--cache"]

@@ -41,6 +41,7 @@ def logits(network: nn.Module, config: Config) -> torch.Tensor:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [VGG, Config.parse("musicnn-12k-48-x1-db")], ids=lambda c: c.name)
 def test_a_network_comes_back_from_its_file(config: Config, tmp_path: Path) -> None:
     """And VGG-CNN trains on as it did: batch norms that know what they had seen give the same in training."""
@@ -54,6 +55,7 @@ def test_a_network_comes_back_from_its_file(config: Config, tmp_path: Path) -> N
         )
 
 
+@pytest.mark.slow
 def test_the_one_that_is_small_comes_back(tmp_path: Path) -> None:
     config = VGG
     network = trained(config)

@@ -69,6 +69,7 @@ def test_a_soundfont_that_is_not_there(tmp_path: Path) -> None:
         list(sounds.sounds(tmp_path, tmp_path / "none.sf2"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not (shutil.which("fluidsynth") and shutil.which("espeak-ng") and sounds.SOUNDFONT.exists()),
     reason="needs fluidsynth, fluid-soundfont-gm and espeak-ng",
