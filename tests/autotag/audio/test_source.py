@@ -254,17 +254,21 @@ def weak_disk(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(folder / "weak.so")
 
 
-@pytest.mark.parametrize("ending", ["wav", "flac", "mp3", "ogg", "m4a"])
+@pytest.fixture(scope="module", params=["wav", "flac", "mp3", "ogg", "m4a"])
+def weak_file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weak") / f"weak.{request.param}"
+    if request.param == "m4a":
+        return encode(path, music(30, 44100), 44100, "aac")
+    soundfile.write(path, np.stack([music(30, 44100)] * 2, 1), 44100)
+    return path
+
+
 @pytest.mark.parametrize("excerpt", [None, 2.0])
 @pytest.mark.parametrize("without", ["", "av"])
 def test_an_error_of_the_disk_is_a_failure(
-    tmp_path: Path, weak_disk: str, ending: str, excerpt: float | None, without: str
+    weak_disk: str, weak_file: Path, excerpt: float | None, without: str
 ) -> None:
-    path = tmp_path / f"weak.{ending}"
-    if ending == "m4a":
-        encode(path, music(30, 44100), 44100, "aac")
-    else:
-        soundfile.write(path, np.stack([music(30, 44100)] * 2, 1), 44100)
+    path = weak_file
     code = f"""
         import sys
         if {without!r}: sys.modules[{without!r}] = None
@@ -278,7 +282,7 @@ def test_an_error_of_the_disk_is_a_failure(
         cwd=ROOT,
         env=os.environ | {"LD_PRELOAD": weak_disk},
     )
-    if ending == "m4a" and without and PROGRAM is None:
+    if path.suffix == ".m4a" and without and PROGRAM is None:
         pytest.skip("there is no ffmpeg on the PATH")
     assert run.stderr.splitlines()[-1].startswith(f"autotag.errors.UnreadableAudio: {path}: cannot be read: ")
 
