@@ -14,11 +14,10 @@ from autotag.request import TagRequest
 from autotag.result import Failure, Outcome
 from autotag.system.cores import usable_cores
 from autotag.system.files import size_and_time
-from autotag.system.pool import in_processes, may_start_processes
-from autotag.system.worker import Crash
 
 if TYPE_CHECKING:
     from autotag.models.registry import ModelChoice
+    from autotag.system.worker import Crash
     from autotag.tagger import Tagger
 
 PathInput = str | os.PathLike[str]
@@ -48,7 +47,13 @@ def tag_files(
     # 51 against 46 to 50 at x10, 9.3 to 9.5 against 9.1 to 9.5 at x2), but a crash would end them all.
     listed = entries(paths)
     jobs = usable_cores() if jobs is None else jobs
-    if jobs == 0 or not may_start_processes():
+    if jobs == 0:
+        yield from map(start(model, request), listed)
+        return
+    from autotag.system.pool import in_processes, may_start_processes
+    from autotag.system.worker import Crash
+
+    if not may_start_processes():
         yield from map(start(model, request), listed)
         return
     with closing(in_processes(partial(start, model, request, threads=1), listed, jobs)) as outcomes:
@@ -88,7 +93,7 @@ def _tag(tagger: "Tagger", request: TagRequest, path: PathInput) -> Outcome:
     return replace(outcome, size=size, modified=modified)
 
 
-def _crashed(path: PathInput, crash: Crash) -> Failure:
+def _crashed(path: PathInput, crash: "Crash") -> Failure:
     if not isinstance(path, str | os.PathLike):
         message = f"{path!r:.60}: the process that read it {crash.how}. Give its path."
         return Failure(None, Crashed.__name__, message)

@@ -24,6 +24,13 @@ GUESSED = 0x100
 LOSSLESS = ("alac", "ape", "flac", "shorten", "tak", "truehd", "tta", "wavpack")
 """Codecs that give the samples back as they were."""
 
+SAMPLES: dict[str, tuple[type, np.float32]] = {
+    "flt": (np.float32, np.float32(1)),
+    "s16": (np.int16, np.float32(2**-15)),
+    "s32": (np.int32, np.float32(2**-31)),
+}
+"""The samples of most frames, packed or (with a p behind the name) planar, and what brings them to -1..1."""
+
 
 class PyAV:
     """A `Source` (see `autotag.audio.source`).
@@ -133,20 +140,28 @@ class PyAV:
 
         None stands for the end.
         """
-        import av
-
         kind = frame and (frame.format.name, frame.layout.name, frame.sample_rate)
         try:
             if kind != self._kind and self._converter is not None:
                 yield from map(self._as_opened, self._converter.resample(None))
-            if frame is not None:
-                if kind != self._kind:
+                self._converter = None
+            self._kind = kind
+            if frame is not None and self._is_as_opened(frame):
+                yield packed(frame)
+            elif frame is not None:
+                if self._converter is None:
+                    import av
+
                     self._converter = av.AudioResampler("flt", frame.layout, self.samplerate)
-                    self._kind = kind
                 yield from map(self._as_opened, self._converter.resample(frame))
         except Exception as error:
             self.problem = _words(error)
-            self._kind = None
+            self._converter = None
+
+    def _is_as_opened(self, frame: "av.AudioFrame") -> bool:
+        """Whether a frame needs no converter but `packed`, which takes a fraction of the time."""
+        known = frame.format.name.removesuffix("p") in SAMPLES
+        return known and frame.sample_rate == self.samplerate and frame.layout.nb_channels == self.channels
 
     def _as_opened(self, frame: "av.AudioFrame | None") -> Array:
         """Packed samples as [n, channels]: those of other channels are averaged, and heard in all."""
@@ -163,6 +178,16 @@ class PyAV:
     def __exit__(self, *_: object) -> None:
         if self._container is not None:
             self._container.close()
+
+
+def packed(frame: "av.AudioFrame") -> Array:
+    """The samples of a frame of one of `SAMPLES`, as float32 [n, channels] in -1..1."""
+    kind, scale = SAMPLES[frame.format.name.removesuffix("p")]
+    samples = np.empty((frame.samples, frame.layout.nb_channels), np.float32)
+    places = samples.T if frame.format.is_planar else [samples.reshape(-1)]
+    for place, plane in zip(places, frame.planes, strict=True):
+        np.multiply(np.frombuffer(plane, kind, len(place)), scale, place)  # type: ignore[call-overload]
+    return samples
 
 
 def _words(error: Exception) -> str:

@@ -4,7 +4,6 @@ import codecs
 import os
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -59,6 +58,8 @@ def _of_playlist(name: bytes, folder: Path | None) -> Path:
     """The path that an entry of a playlist means: of those that it may, one that is there."""
     text = os.fsdecode(name)
     if urlsplit(text).scheme.lower() == "file":
+        from urllib.request import url2pathname  # which imports http, ssl and email
+
         return Path(url2pathname(urlsplit(text).path))
     spellings = [text, text.replace("\\", "/"), name.decode("cp1252", "replace")]
     places = [place / spelling for spelling in spellings for place in ([folder] if folder else []) + [Path()]]

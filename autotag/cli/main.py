@@ -3,9 +3,9 @@
 import os
 import signal
 import sys
-from collections.abc import Callable
 from difflib import get_close_matches
 from errno import EAGAIN, EMFILE, ENFILE, ENOMEM
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -13,14 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from autotag import __version__
-from autotag.cli.correct import correct
-from autotag.cli.library import Terms, find, scan, similar, stats
-from autotag.cli.models import models
 from autotag.cli.run import Run, say
-from autotag.cli.speed import bench, choose
-from autotag.cli.tag import tag
-from autotag.cli.view import embed, report, sonify, taggram
-from autotag.cli.write import write
 from autotag.errors import AutotagError
 from autotag.system.cores import ONE_THREAD
 from autotag.system.streams import keep_descriptors, quiet_decoders
@@ -28,15 +21,43 @@ from autotag.system.streams import keep_descriptors, quiet_decoders
 INTERRUPTED = 130, 143
 """Exit codes after Ctrl-C and after SIGTERM."""
 
+PANELS: dict[str, dict[str, str]] = {
+    "Files": {"tag": "tag", "write": "write"},
+    "A library of many files": {
+        **dict.fromkeys(("scan", "find", "similar", "stats"), "library"),
+        "correct": "correct",
+    },
+    "See and hear": dict.fromkeys(("taggram", "sonify", "embed", "report"), "view"),
+    "Models and their speed": {"models": "models", "bench": "speed", "choose": "speed"},
+}
+"""The commands as `--help` shows them, and the module of each, which is loaded when it is asked for."""
+
+COMMANDS = {name: (module, panel) for panel, named in PANELS.items() for name, module in named.items()}
+
+WITH_TERMS = "find", "correct"
+"""In whose arguments a dash means without."""
+
 
 class TagByDefault(TyperGroup):
-    """`autotag song.mp3` is `autotag tag song.mp3`."""
+    """`autotag song.mp3` is `autotag tag song.mp3`. Commands are loaded when they are asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in self.commands and cmd_name in COMMANDS:
+            module, panel = COMMANDS[cmd_name]
+            loaded = import_module(f"autotag.cli.{module}")
+            alone = typer.Typer(add_completion=False)
+            alone.command(cmd_name, cls=_class(cmd_name), rich_help_panel=panel)(getattr(loaded, cmd_name))
+            self.commands[cmd_name] = typer.main.get_command(alone)
+        return self.commands.get(cmd_name)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in {*self.commands, *ctx.help_option_names, "--version", "-V"}:
+        if args and args[0] not in {*COMMANDS, *ctx.help_option_names, "--version", "-V"}:
             self._refuse_mistyped(args[0])
             args = ["tag", *args]
-        if args and args[0] not in [command.__name__ for command in WITH_TERMS]:
+        if args and args[0] not in WITH_TERMS:
             self._refuse_dashes(args)
         return super().parse_args(ctx, args)
 
@@ -50,9 +71,17 @@ class TagByDefault(TyperGroup):
 
     def _refuse_mistyped(self, word: str) -> None:
         """A word that is nearly a command, and no file."""
-        near = ["--help"] if word == "help" else get_close_matches(word, self.commands, 1, 0.75)
+        near = ["--help"] if word == "help" else get_close_matches(word, COMMANDS, 1, 0.75)
         if near and word.isalpha() and not os.path.lexists(word):
             raise AutotagError(f"{word} is no command and no file. Did you mean '{near[0]}'?")
+
+
+def _class(command: str) -> Any:
+    if command not in WITH_TERMS:
+        return None
+    from autotag.cli.library import Terms
+
+    return Terms
 
 
 app = typer.Typer(
@@ -78,22 +107,6 @@ def autotag(
     ] = False,
 ) -> None:
     """Tag music with CNNs on mel-spectrograms of reduced frequency and time resolution."""
-
-
-PANELS: dict[str, tuple[Callable[..., None], ...]] = {
-    "Files": (tag, write),
-    "A library of many files": (scan, find, similar, stats, correct),
-    "See and hear": (taggram, sonify, embed, report),
-    "Models and their speed": (models, bench, choose),
-}
-"""The commands as `--help` shows them."""
-
-WITH_TERMS = find, correct
-"""In whose arguments a dash means without."""
-
-for panel, commands in PANELS.items():
-    for command in commands:
-        app.command(cls=Terms if command in WITH_TERMS else None, rich_help_panel=panel)(command)
 
 
 def main() -> None:

@@ -9,14 +9,16 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import typer
 
 from autotag.errors import AudioError
-from autotag.library.keep import Progress
 from autotag.result import Failure, Outcome, Result
 from autotag.system.text import printable
+
+if TYPE_CHECKING:
+    from autotag.library.keep import Progress
 
 Item = TypeVar("Item")
 
@@ -75,7 +77,7 @@ class Run:
     @contextmanager
     def tracking(
         self, what: str = "files", shown: bool = False, kept_in: Path | None = None, said: bool = True
-    ) -> Iterator[Progress]:
+    ) -> "Iterator[Progress]":
         """Call it with the number done, the total, and an outcome: it says warnings, errors and progress.
 
         Args:

@@ -40,7 +40,6 @@ from autotag.cli.options import (
 from autotag.cli.run import Run
 from autotag.config import Config
 from autotag.errors import EmptyAudio
-from autotag.library.keep import tag_into
 from autotag.models.registry import ModelChoice, select
 from autotag.outputs.sink import ENDINGS
 from autotag.outputs.stream import WRITERS, Format
@@ -128,6 +127,8 @@ def tag(
         _compare(found, models, request, format, run)
         run.end()
     elif out:
+        from autotag.library.keep import tag_into
+
         with run.tracking(kept_in=out, said=False) as progress:
             tally = tag_into(
                 found,

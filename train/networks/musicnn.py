@@ -26,6 +26,13 @@ BACK_END = 512
 """Filters of each of the three layers over all those answers."""
 
 
+PLACES = 12
+"""Places of a vertical filter, at most, that are computed together in INT8.
+
+At 96 bands the network takes 0.73 of the time that it takes with one.
+"""
+
+
 class MUSICNN(Network):
     """Wide musical filters, three layers with residual connections, and pooling over time.
 
@@ -86,26 +93,81 @@ class MUSICNN(Network):
         height, width = wanted.shape[2:]
         return interpolate(given, (height, width), mode="area") * (given.shape[2] / height)
 
+    def restore(self, values: dict[str, Tensor], inputs: Tensor) -> None:
+        wanted = self.state_dict()
+        for name in [name for name in values if ".tall." in name]:  # of `Rows`, whose first place is enough
+            own = name.replace(".tall", "")
+            shape = wanted[own].shape
+            values[own] = (
+                values[name][: shape[0], :, : shape[2]] if len(shape) > 1 else values[name][: shape[0]]
+            )
+        super().restore(values, inputs)
+
     def shrunk(self, inputs: Tensor) -> Self:
         network = copy.deepcopy(self).eval()
         silence_dead(network)
-        pool_early(network)
+        pool_early(network, inputs.shape[2])
         return network
 
 
 NETWORK = MUSICNN
 
 
-def pool_early(network: MUSICNN) -> None:
-    """Let a trained network pool its vertical filters over the bands before ReLU and batch norm.
+class Rows(nn.Module):
+    """The answers of vertical filters where each is highest, computed for several places of a filter at once.
+
+    A convolution with one input channel spends its time on gathering its inputs: so a few rows higher ones,
+    which hold each filter at every place that they have room for, do the same in INT8 in half of the time.
+
+    Args:
+        filters: the convolution, over the bands of one input channel.
+        bands: of the input.
+    """
+
+    def __init__(self, filters: nn.Conv2d, bands: int) -> None:
+        super().__init__()
+        weight, bias = filters.weight.data, filters.bias
+        assert bias is not None
+        self._count, _, height, frames = weight.shape
+        places = bands - height + 1
+        groups = -(-places // PLACES)
+        self._places = -(-places // groups)
+        tall = height + self._places - 1
+        starts = torch.arange(0, places, self._places).clamp(max=places - self._places)
+        self._rows = (starts[:, None] + torch.arange(tall)).flatten()
+        self.tall = nn.Conv2d(
+            1,
+            self._places * self._count,
+            (tall, frames),
+            (tall, 1),
+            padding=filters.padding,  # type: ignore[arg-type]
+        )
+        spread = torch.zeros(self._places, self._count, 1, tall, frames)
+        for place in range(self._places):
+            spread[place, :, :, place : place + height] = weight
+        self.tall.weight.data = spread.flatten(0, 1)
+        self.tall.bias.data = bias.data.repeat(self._places)  # type: ignore[union-attr]
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """[batch, 1, bands, frames] to [batch, filters, 1, frames]."""
+        answers = self.tall(mel[:, :, self._rows])
+        highest = max_pool2d(answers, (answers.shape[2], 1)).squeeze(2)
+        apart: Tensor = highest.unflatten(1, (self._places, self._count))
+        return apart.amax(1).unsqueeze(2)
+
+
+def pool_early(network: MUSICNN, bands: int) -> None:
+    """Let a trained network pool its vertical filters over the bands before ReLU and batch norm, by `Rows`.
 
     ReLU is monotonic, and so is a batch norm whose scales are not negative, as they hardly ever are: the
-    outputs are the same, and INT8 takes 0.7 of the time. A layer with a negative scale stays as it is.
+    outputs are the same. A layer with a negative scale stays as it is.
     """
     for layer in network.timbre:
-        convolution, _, norm = layer.children()
+        assert isinstance(layer, nn.Sequential)
+        convolution, _, norm = layer
+        assert isinstance(convolution, nn.Conv2d)
         if (norm.get_parameter("weight") >= 0).all():
-            convolution.register_forward_hook(lambda *call: max_pool2d(call[2], (call[2].shape[2], 1)))
+            layer[0] = Rows(convolution, bands)
 
 
 def silence_dead(network: MUSICNN) -> None:

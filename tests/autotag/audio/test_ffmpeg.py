@@ -50,6 +50,21 @@ def test_formats(tmp_path: Path, name: str) -> None:
     assert delay(middle, samples[(len(samples) - 48000) // 2 :]) < 1200
 
 
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("form", ["flt", "fltp", "s16", "s16p", "s32", "s32p"])
+def test_frames_are_packed_as_the_converter_does(form: str, channels: int) -> None:
+    av = pytest.importorskip("av")
+    from autotag.audio.ffmpeg import packed
+
+    layout = ["mono", "stereo"][channels - 1]
+    noise = np.random.default_rng(0).uniform(-1, 1, (channels, 1001)).astype(np.float32)
+    drawn = av.AudioFrame.from_ndarray(noise, "fltp", layout)
+    drawn.sample_rate = 44100
+    (frame,) = av.AudioResampler(form, layout, 44100).resample(drawn)
+    (wanted,) = av.AudioResampler("flt", layout, 44100).resample(frame)
+    np.testing.assert_array_equal(packed(frame), wanted.to_ndarray().reshape(-1, channels))
+
+
 @needs_program
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_program_decodes_the_same(tmp_path: Path, name: str) -> None:

@@ -46,9 +46,12 @@ def logits(network: nn.Module, config: Config) -> torch.Tensor:
 def test_a_network_comes_back_from_its_file(config: Config, tmp_path: Path) -> None:
     """And VGG-CNN trains on as it did: batch norms that know what they had seen give the same in training."""
     network = trained(config)
-    to_onnx(network, config, tmp_path / "model.onnx")
+    written = (
+        network if config == VGG else network.shrunk(seen(config))
+    )  # whose filters stand in other shapes
+    to_onnx(written, config, tmp_path / "model.onnx")
     found = restore(tmp_path / "model.onnx", config, seen(config))
-    torch.testing.assert_close(logits(found, config), logits(network, config), atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(logits(found, config), logits(written, config), atol=1e-4, rtol=1e-3)
     if config == VGG:  # MUSICNN drops out at random
         torch.testing.assert_close(
             logits(found.train(), config), logits(network.train(), config), atol=0.05, rtol=0

@@ -137,7 +137,7 @@ def test_pooling_before_the_batch_norm_is_pooling_after_it() -> None:
         expected = network.eval()(mel)[0]
         seen: list[int] = []
         early = copy.deepcopy(network)
-        pool_early(early)
+        pool_early(early, config.mels)
         for layer in early.timbre:
             layer.get_submodule("2").register_forward_hook(lambda *call: seen.append(call[2].shape[2]))
         torch.testing.assert_close(early(mel)[0], expected)
