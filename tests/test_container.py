@@ -25,6 +25,7 @@ BEGUN = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LD_LIBRARY_PATH": "/usr/local/lib",  # where this machine's Python is not at home
 }
+APART = ["unshare", "--mount", "--pid", "--fork"]
 ADDED = 320e6
 """Bytes that the steps may add: 450 MB without the image that they begin with."""
 USER = 4321
@@ -36,7 +37,7 @@ def reason_to_skip() -> str:
         return "needs root on Linux"
     if not (BASE / "bin" / "pip").exists() or Path("/usr") == BASE:
         return "needs a Python with pip in a folder of its own"
-    namespaces = ["unshare", "--mount", "--pid", "--net", "--fork", "mount", "-t", "tmpfs", "none", "/mnt"]
+    namespaces = [*APART, "--net", "mount", "-t", "tmpfs", "none", "/mnt"]
     if not shutil.which("unshare") or subprocess.run(namespaces, capture_output=True).returncode:
         return "needs namespaces"
     index = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-deps", "--ignore-installed"]
@@ -61,7 +62,7 @@ class Image:
         return self.root / path.strip("/")
 
     def mounts(self) -> list[list[str]]:
-        """What puts folders of this machine in place of those that the Dockerfile begins with."""
+        """What puts folders of this machine in place of those that are there first; no step changes them."""
         found = []
         for path in sorted(Path("/").iterdir()):
             place = self.root / path.name
@@ -73,6 +74,8 @@ class Image:
             elif path.is_dir() and path.name != "proc":
                 place.mkdir(exist_ok=True)
                 found.append(["mount", "--rbind", str(path), str(place)])
+                if path.name not in ("dev", "sys", "tmp"):
+                    found.append(["mount", "-o", "remount,bind,ro", str(place)])
         self.own("proc").mkdir(exist_ok=True)
         found.append(["mount", "-t", "proc", "proc", str(self.own("proc"))])
         return [*found, ["mount", "--bind", str(BASE), str(self.own("usr/local"))]]
@@ -82,7 +85,7 @@ class Image:
         inside = ["chroot", str(self.root), "sh", "-ec", command]
         script = "\n".join(map(shlex.join, [*self.mounts(), inside]))
         done = subprocess.run(
-            ["unshare", "--mount", "--pid", "--fork", "sh", "-ec", script],
+            [*APART, "sh", "-ec", script],
             env={name: os.environ[name] for name in os.environ if name != "PYTHONPATH"} | self.environment,
             capture_output=True,
             text=True,
@@ -108,16 +111,7 @@ class Image:
             ["exec", "chroot", root, *user, "env", "-i", "-C", self.folder, *values, *self.entry, *words],
         ]
         return subprocess.Popen(
-            [
-                "unshare",
-                "--mount",
-                "--pid",
-                "--net",
-                "--fork",
-                "sh",
-                "-ec",
-                "\n".join(map(shlex.join, steps)),
-            ],
+            [*APART, "--net", "sh", "-ec", "\n".join(map(shlex.join, steps))],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -175,9 +169,9 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
             image.entry = json.loads(rest)
         else:
             assert (step, rest) == ("VOLUME", "/library")
-    yield image
-    for stage in stages.values():
-        shutil.rmtree(stage.root)
+    yield list(stages.values())[-1]
+    for made in stages.values():
+        shutil.rmtree(made.root)
 
 
 @pytest.fixture
