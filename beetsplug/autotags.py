@@ -25,6 +25,7 @@ from autotag.library.sound import sound_hash, sound_of
 from autotag.models.registry import find
 from autotag.outputs.containers import AUTOTAG, GENRE, KEYWORDS, MOOD, Values
 from autotag.outputs.fields import FieldRequest
+from autotag.outputs.filetags import attempt
 from autotag.request import TagRequest
 from autotag.result import Failure
 from autotag.system.cores import usable_cores
@@ -110,7 +111,10 @@ class AutotagsPlugin(BeetsPlugin):
             self._tag(run)
 
     def _tag(self, run: "Run", force: bool = False, write: bool = False) -> None:
-        request = TagRequest(top=self.config["top"].get(int), threshold=self.config["threshold"].get())
+        try:
+            request = TagRequest(top=self.config["top"].get(int), threshold=self.config["threshold"].get())
+        except ValueError as error:
+            raise UserError(f"autotags: {error}") from error
         jobs = self.config["jobs"].get(int) or usable_cores()
         run.tag(self.config["model"].as_str(), request, jobs, force, write or self.config["write"].get(bool))
 
@@ -125,7 +129,7 @@ class AutotagsPlugin(BeetsPlugin):
                 run.interrupted()
                 raise
             run.end()
-        except (AutotagError, ValueError) as error:
+        except AutotagError as error:
             raise UserError(f"autotags: {error}") from error
 
 
@@ -206,8 +210,6 @@ class Run:
 
     def _write(self, item: Item, wanted: Mapping[str, Values]) -> bool:
         """Write fields into a song's file, or take them back, and tell beets; whether that could be done."""
-        from autotag.outputs.filetags import attempt  # imports numpy, which `beet ls` can do without
-
         read = (size_and_time(item.filepath)[1] or 0) // 10**9 <= item.mtime
         same = _own(item, FILE) == _state(item)
         written = attempt(item.filepath, wanted, dry_run=self.pretend)

@@ -32,7 +32,7 @@ directory: {folder}/songs
 library: {folder}/library.db
 import: {{copy: no, autotag: no}}
 format_item: $path
-autotags: {{model: {model}, threshold: 0.1, auto: yes, jobs: 1{more}}}
+autotags: {{model: {model}, threshold: 0.1, auto: yes, jobs: 2{more}}}
 """
 
 SHOWN = "$path|$autotags|$autotags_scores|$autotags_genre|$autotags_mood"
@@ -170,7 +170,7 @@ def test_it_writes_as_autotag_does_and_takes_it_back(beets: Beets, autotag: Run,
     beets("modify", "-yW", "genres=Mine", "path::04")  # in beets alone
     before, files = beets.kept(), beets.files()
     shutil.copytree(beets.songs, tmp_path / "other")
-    asked = ("--model", SMALL, "--threshold", 0.1, "--genre", "--mood", "--jobs", 1)
+    asked = ("--model", SMALL, "--threshold", 0.1, "--genre", "--mood", "--jobs", 2)
     assert autotag("write", tmp_path / "other", *asked).returncode == 1  # one is silence
 
     said = beets("autotags", "--write")[1]
