@@ -42,6 +42,9 @@ FOLDER = "/home/me"
 
 CONSOLE = re.compile(r"```console\n(.*?)```", re.S)
 
+CONFIGURATION = re.compile(r"```yaml\n(.*?)```", re.S)
+"""What stands in a page as the configuration of beets."""
+
 
 def write_pages(folder: Path) -> None:
     """Write both pages into a folder."""
@@ -229,6 +232,9 @@ def _one_line(text: str | None) -> str:
 
 def examples(text: str, folder: Path) -> str:
     """A document whose blocks of commands show what they print now, run in a folder with `examples/`."""
+    if configuration := CONFIGURATION.search(text):
+        (folder / "config.yaml").write_text(configuration[1], "utf-8")
+        _run_block("$ beet stats", folder)  # makes the library of beets, which says so at length
     return CONSOLE.sub(lambda block: f"```console\n{_run_block(block[1], folder)}```", text)
 
 
@@ -237,9 +243,10 @@ def _run_block(block: str, folder: Path) -> str:
     for line in block.splitlines():
         if line.startswith("$ "):
             program, *words = shlex.split(line[2:])
-            command = [sys.executable, *([] if program == "python" else ["-m", program]), *words]
+            module = {"python": [], "beet": ["-m", "beets"]}.get(program, ["-m", program])
+            command = [sys.executable, *module, *words]
             environment = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "COLUMNS": str(WIDTH)}
-            environment |= {"XDG_DATA_HOME": str(folder), "PYTHONUTF8": "1"}
+            environment |= {"XDG_DATA_HOME": str(folder), "BEETSDIR": str(folder), "PYTHONUTF8": "1"}
             done = subprocess.run(
                 command, cwd=folder, env=environment, capture_output=True, text=True, encoding="utf-8"
             )

@@ -24,10 +24,20 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_it_holds_the_product_and_the_models_alone(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    assert {name.split("/")[0] for name in names if "dist-info" not in name} == {"autotag"}
+    assert {name.split("/")[0] for name in names if "dist-info" not in name} == {"autotag", "beetsplug"}
     for path in (ROOT / "models").iterdir():
         assert f"autotag/models/{path.name}" in names
     assert {"autotag/py.typed", "autotag/views/page.css", "autotag/views/page.js"} <= set(names)
+
+
+def test_its_plugin_stands_beside_those_of_beets(wheel: Path, tmp_path: Path) -> None:
+    pytest.importorskip("beets", reason="beets is not installed: pip install beets")
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    assert [path.name for path in (tmp_path / "beetsplug").iterdir()] == ["autotags.py"]  # a namespace
+    environment = os.environ | {"PYTHONPATH": str(tmp_path), "BEETSDIR": str(tmp_path)}
+    command = [sys.executable, "-m", "beets", "-p", "autotags,the", "version"]
+    run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines()[-1] == "plugins: autotags, the"
 
 
 def test_it_asks_for_no_torch_and_no_librosa(wheel: Path) -> None:

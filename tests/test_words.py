@@ -117,7 +117,7 @@ def messages(path: Path) -> Iterator[str]:
             yield node.value
 
 
-@pytest.mark.parametrize("package", ["autotag", "train"])
+@pytest.mark.parametrize("package", ["autotag", "beetsplug", "train"])
 def test_messages_do_without_words_that_are_hard_to_read(package: str) -> None:
     for path in (ROOT / package).rglob("*.py"):
         for text in messages(path):
