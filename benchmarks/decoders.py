@@ -92,8 +92,8 @@ DECODERS: dict[str, Callable[[Path], Any]] = {
 HEAD = f"""# Decoders
 
 Written by `python benchmarks/decoders.py`: {SECONDS} s in stereo to mono at 12 kHz, in turns on one thread;
-medians of {ROUNDS} rounds of the processor's milliseconds, and of the ratios within a round. The last column is
-how far, at most, a score of the default model moves when it hears that decoder's samples instead of autotag's.
+medians of {ROUNDS} rounds of the processor's milliseconds, and of the ratios within a round. The last column
+is how far, at most, a score of the default model moves when it hears that decoder's samples instead.
 
 | format | decoder | ms | of autotag's | a score moves by |
 |---|---|---|---|---|
