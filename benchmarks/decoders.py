@@ -1,10 +1,8 @@
-"""What decoding 29.1 s to mono at 12 kHz costs, format by format, by autotag and by other kept decoders.
+"""What decoding to mono at 12 kHz costs, by autotag and by other decoders; writes benchmarks/decoders.md.
 
     python benchmarks/decoders.py [SONG]
 
-All in turns on one thread, and as milliseconds of the processor's time; a ratio is formed within a round.
-`pip install av miniaudio` adds those, ffmpeg makes the files. The last column of each row says how far the
-best-known tag of the default model moves when that decoder's samples are tagged instead of autotag's.
+`pip install av miniaudio` adds those, ffmpeg makes the files.
 """
 
 import argparse
@@ -36,11 +34,11 @@ FORMATS = {
 }
 
 
-def with_soundfile(path: Path, dtype: str = "float32") -> Any:
+def with_soundfile(path: Path, dtype: str = "float32", quality: str = "HQ") -> Any:
     """Libsndfile by soundfile alone, channels averaged, resampled at once."""
     samples, sr = soundfile.read(path, dtype=dtype, always_2d=True)
     mono = samples.mean(axis=1, dtype=np.float32) / (32768 if dtype == "int16" else 1)
-    return soxr.resample(mono, sr, SR)
+    return soxr.resample(mono, sr, SR, quality)
 
 
 def with_av(path: Path, native: bool = True) -> Any:
@@ -82,6 +80,8 @@ DECODERS: dict[str, Callable[[Path], Any]] = {
     "autotag": lambda path: decode(path, SR),
     "soundfile": with_soundfile,
     "soundfile, 16 bits": lambda path: with_soundfile(path, "int16"),
+    "soundfile, soxr at low quality": lambda path: with_soundfile(path, quality="LQ"),
+    "soundfile, soxr at very high quality": lambda path: with_soundfile(path, quality="VHQ"),
     "PyAV": with_av,
     "PyAV, its resampler": lambda path: with_av(path, False),
     "miniaudio": with_miniaudio,
@@ -89,12 +89,23 @@ DECODERS: dict[str, Callable[[Path], Any]] = {
 }
 
 
+HEAD = f"""# Decoders
+
+Written by `python benchmarks/decoders.py`: {SECONDS} s in stereo to mono at 12 kHz, in turns on one thread;
+medians of {ROUNDS} rounds of the processor's milliseconds, and of the ratios within a round. The last column
+is how far, at most, a score of the default model moves when it hears that decoder's samples instead.
+
+| format | decoder | ms | of autotag's | a score moves by |
+|---|---|---|---|---|
+"""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("song", nargs="?", type=Path, default=Path("examples/song.mp3"))
     song = parser.parse_args().song
     tagger = Tagger(threads=1)
-    print("| format | decoder | ms | of autotag's | tag moves by |\n|---|---|---|---|---|")
+    rows = ""
     with tempfile.TemporaryDirectory() as folder:
         for ending, options in FORMATS.items():
             path = Path(folder, f"clip.{ending}")
@@ -102,11 +113,14 @@ def main() -> None:
             stereo = "stereowiden,aresample=" + rate  # two channels that differ
             command = ["ffmpeg", "-v", "error", "-i", song, "-t", str(SECONDS), "-ac", "2", "-af", stereo]
             subprocess.run([*command, *options, path], check=True)
-            report(ending, path, tagger)
+            rows += table(ending, path, tagger)
+    Path(__file__).with_suffix(".md").write_text(HEAD + rows, "utf-8")
+    print(HEAD + rows)
 
 
-def report(ending: str, path: Path, tagger: Tagger) -> None:
+def table(ending: str, path: Path, tagger: Tagger) -> str:
     """A row for each decoder that reads the file."""
+    rows = ""
     milliseconds: dict[str, list[float]] = {}
     scores = {}
     for name, decoder in DECODERS.items():
@@ -124,7 +138,8 @@ def report(ending: str, path: Path, tagger: Tagger) -> None:
     for name, found in milliseconds.items():
         ratio = median(a / b for a, b in zip(found, milliseconds["autotag"], strict=True))
         moved = float(np.abs(scores[name] - scores["autotag"]).max())
-        print(f"| {ending} | {name} | {median(found):.1f} | {ratio:.2f} | {moved:.4f} |", flush=True)
+        rows += f"| {ending} | {name} | {median(found):.1f} | {ratio:.2f} | {moved:.4f} |\n"
+    return rows
 
 
 if __name__ == "__main__":

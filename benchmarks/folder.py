@@ -1,30 +1,28 @@
-"""How fast a folder is tagged, against the bound of only decoding it with the same processes.
+"""How fast a folder is tagged, against the bound of decoding, mel-spectrogram and network alone.
 
 python benchmarks/folder.py --files 10000 --hop x10
 
-Makes a folder of hard links to the example song in three formats, then decodes it and tags it in turn, each
-in a process of its own with as many workers. Prints files/s of both, their ratio, and on Linux the peak
-memory of each with its workers: the proportional set size, in which shared pages count once.
+Makes a folder of hard links to the example song in three formats. Then in turn bare processes, one a job,
+score each their share of it and forget the scores, and `autotag` tags it into a file or, with
+`--out tags.sqlite`, into a library. Prints files/s of both, their ratio, and on Linux the peak memory of each
+with its workers: the proportional set size, in which shared pages count once.
 """
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 import soundfile
 
-from autotag.audio.decode import Audio
+from autotag import Tagger
 from autotag.audio.folders import audio_files
-from autotag.config import DEFAULT
-from autotag.system.cores import usable_cores
-from autotag.system.pool import in_processes
+from autotag.system.cores import ONE_THREAD, usable_cores
 
 SONG = Path(__file__).parent.parent / "examples" / "song.mp3"
 PROC = Path("/proc")
@@ -36,23 +34,27 @@ def main() -> None:
     parser.add_argument("--hop", default="x2")
     parser.add_argument("--jobs", type=int, default=usable_cores())
     parser.add_argument("--rounds", type=int, default=2, help="how often both are run in turn")
-    parser.add_argument("--decode", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--out", default="tags.jsonl", help="name of the file of results")
+    parser.add_argument("--share", nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    if asked.decode:
-        decode_all(asked.decode, asked.jobs)
+    if asked.share:
+        score(Path(asked.share[0]), int(asked.share[1]), asked.jobs, asked.hop)
         return
     with tempfile.TemporaryDirectory() as place:
-        folder, out = Path(place, "music"), Path(place, "tags.jsonl")
+        folder, out = Path(place, "music"), Path(place, asked.out)
         make(folder, asked.files)
-        jobs = ["--jobs", str(asked.jobs)]
-        decoding = [sys.executable, __file__, "--decode", str(folder), *jobs]
-        tagging = [sys.executable, "-m", "autotag", str(folder), "--hop", asked.hop, "--out", str(out), *jobs]
+        options = ["--jobs", str(asked.jobs), "--hop", asked.hop]
+        bare = [
+            [sys.executable, __file__, "--share", str(folder), str(number), *options]
+            for number in range(asked.jobs)
+        ]
+        tagging = [sys.executable, "-m", "autotag", str(folder), "--out", str(out), *options]
         print(f"{asked.files} files, {asked.jobs} jobs, hop {asked.hop}", flush=True)
         for _ in range(asked.rounds):
-            decoded = measure("decode", decoding, asked.files)
+            alone = measure("alone", bare, asked.files)
             out.unlink(missing_ok=True)
-            tagged = measure("tag", tagging, asked.files)
-            print(f"tagging has {tagged / decoded:.0%} of the speed of decoding", flush=True)
+            tagged = measure("tag", [tagging], asked.files)
+            print(f"tagging has {tagged / alone:.0%} of the speed of what it is made of", flush=True)
 
 
 def make(folder: Path, files: int) -> None:
@@ -72,32 +74,27 @@ def make(folder: Path, files: int) -> None:
         link.hardlink_to(variant)
 
 
-def decode_all(folder: Path, jobs: int) -> None:
-    for _ in in_processes(partial(decoder, DEFAULT.sr), audio_files([folder]), jobs):
-        pass
+def score(folder: Path, number: int, jobs: int, hop: str) -> None:
+    """Score every file of a share on one thread."""
+    tagger = Tagger(f"vgg-12k-48-{hop}-db", threads=1)
+    for path in list(audio_files([folder]))[number::jobs]:
+        tagger.scores(path)
 
 
-def decoder(sr: int) -> Callable[[Path], float]:
-    def decode(path: Path) -> float:
-        audio = Audio(path, sr)
-        for _ in audio:
-            pass
-        return audio.duration
-
-    return decode
-
-
-def measure(name: str, command: list[str], files: int) -> float:
-    """Files/s of a command."""
+def measure(name: str, commands: list[list[str]], files: int) -> float:
+    """Files/s of commands that run at the same time."""
     started = time.perf_counter()
     peak = 0
-    with subprocess.Popen(command) as process:
-        while process.poll() is None:
-            peak = max(peak, memory(process.pid))
-            time.sleep(0.1)
+    processes = [
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | ONE_THREAD)
+        for command in commands
+    ]
+    while any(process.poll() is None for process in processes):
+        peak = max(peak, sum(memory(process.pid) for process in processes))
+        time.sleep(0.1)
     seconds = time.perf_counter() - started
-    if process.returncode:
-        sys.exit(f"{' '.join(command)}: exit code {process.returncode}")
+    if any(process.returncode for process in processes):
+        sys.exit(f"{' '.join(commands[0])} failed")
     print(
         f"{name}: {seconds:.1f} s, {files / seconds:.1f} files/s" + f", {peak / 2**20:.0f} MiB" * bool(peak)
     )
