@@ -58,8 +58,9 @@ def commands() -> str:
 
     parts = ["# The commands\n\nWritten by `python docs/generate.py` from what `--help` prints."]
     for program, app in apps().items():
-        names: Any = get_command(app)
-        parts += [_help(program, app, words) for words in ([], *([name] for name in names.commands))]
+        group: Any = get_command(app)
+        listed = group.list_commands(group.make_context(program, [], resilient_parsing=True))
+        parts += [_help(program, app, words) for words in ([], *([name] for name in listed))]
     return "\n\n".join(parts) + "\n"
 
 

@@ -50,7 +50,8 @@ def options(command: Any) -> Iterator[tuple[Any, list[str]]]:
 
 def commands(app: Any) -> dict[str, Any]:
     group: Any = get_command(app)
-    return {"": group, **group.commands}
+    context = group.make_context("", [], resilient_parsing=True)
+    return {"": group} | {name: group.get_command(context, name) for name in group.list_commands(context)}
 
 
 AUTOTAG, TRAIN = commands(autotag), commands(train)
