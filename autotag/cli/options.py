@@ -3,14 +3,12 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
 from autotag.config import HOPS, LOGS, MOST_EXCERPTS, RATES, RESOLUTIONS
 from autotag.request import LIKELY
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 MODEL, TAGS, FILES, OUTPUT = "Model", "Tags", "Which files", "Output"
 """Panels of `--help`."""

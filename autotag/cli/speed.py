@@ -92,7 +92,7 @@ def _as_dict(
     costs: "list[Cost]", base: "Cost", starts: "dict[str, list[Start]]", rounds: int, device: str
 ) -> dict[str, Any]:
     from autotag.speed.measure import IMPORTS, overhead, ratio, spread
-    from autotag.system import machine
+    from autotag.system.machine import machine_facts
 
     def cold(name: str) -> dict[str, Any]:
         memory = [start.memory for start in starts[name] if start.memory]
@@ -119,7 +119,7 @@ def _as_dict(
         for cost in costs
     ]
     return {
-        "machine": machine.describe(),
+        "machine": machine_facts(),
         "device": device,
         "seconds_of_audio": costs[0].seconds,
         "rounds": rounds,
@@ -135,7 +135,7 @@ def _show(costs: "list[Cost]", base: "Cost", starts: "dict[str, list[Start]]", r
 
     from autotag.outputs.stream import WIDE
     from autotag.speed.measure import IMPORTS, overhead, ratio, spread
-    from autotag.system import machine
+    from autotag.system.machine import machine_facts
 
     def cold(name: str) -> tuple[str, str]:
         memory = max((start.memory or 0 for start in starts[name]), default=0)
@@ -164,13 +164,12 @@ def _show(costs: "list[Cost]", base: "Cost", starts: "dict[str, list[Start]]", r
     console = Console(width=WIDE, soft_wrap=True, highlight=False)
     console.print(table)
     seconds, memory = cold(IMPORTS)
-    seconds, memory = cold(IMPORTS)
     spreads = f" of {rounds} rounds, ± half the distance of the quartiles" if rounds > 1 else " of one round"
     console.print(
         f"For {costs[0].seconds:.1f} s of audio: medians{spreads}. 1 is {base.name}: as many times as long, "
         f"round by round. Start to tags: a new process, of which imports take {seconds} s and {memory} MB."
     )
-    console.print(", ".join(f"{name} {value}" for name, value in machine.describe().items()))
+    console.print(", ".join(f"{name} {value}" for name, value in machine_facts().items()))
 
 
 def _around(found: "Spread", digits: int) -> str:
