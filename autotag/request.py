@@ -64,6 +64,14 @@ class Selection:
         """The lowest score that counts."""
         return LIKELY if self.threshold == "auto" else self.threshold
 
+    def check(self, outputs: Sequence[Output]) -> None:
+        """Fail now, before anything is heard, if `choose` would fail for want of outputs.
+
+        Raises:
+            VocabularyNotFound: no output is of the vocabulary.
+        """
+        self.choose(outputs, [0.0] * len(outputs))
+
     def choose(
         self, outputs: Sequence[Output], scores: "NDArray[np.float32] | Sequence[float]"
     ) -> tuple[Tag, ...]:

@@ -36,9 +36,12 @@ from autotag.cli.run import Run, say
 from autotag.config import DEFAULT, RESOLUTIONS, Config, Excerpt
 from autotag.errors import ConfigError
 from autotag.models.registry import ModelChoice
-from autotag.request import ALL, TagRequest
+from autotag.request import TagRequest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+WANTED = TagRequest()
+"""Holds the default of each option about tags."""
 
 OPTION_OF = {
     "architecture": "--arch",
@@ -141,10 +144,10 @@ def chosen_hop(arch: str, mels: int) -> int:
 
 
 def chosen_request(
-    vocabulary: Vocabulary = ALL,
-    top: Top = 5,
-    threshold: Threshold = 0.0,
-    merge: Merge = True,
+    vocabulary: Vocabulary = WANTED.vocabulary,
+    top: Top = WANTED.top,
+    threshold: Threshold = WANTED.threshold,
+    merge: Merge = WANTED.merge,
     excerpt: Seconds = None,
     excerpts: Excerpts = None,
 ) -> TagRequest:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from autotag.cli import options
-from autotag.cli.chosen import chosen_run, with_options
+from autotag.cli.chosen import WANTED, chosen_run, with_options
 from autotag.cli.run import Run
 from autotag.models.registry import select
-from autotag.request import ALL
 
 if TYPE_CHECKING:
     from autotag.speed.measure import Cost, Spread, Start
@@ -195,7 +194,7 @@ def choose(
     min_auc: Annotated[
         float | None, typer.Option(min=0, max=1, metavar="N", help="Ask for a ROC AUC of at least N.")
     ] = None,
-    vocabulary: options.Vocabulary = ALL,
+    vocabulary: options.Vocabulary = WANTED.vocabulary,
     models: options.Models = None,
     again: Annotated[
         bool, typer.Option("--again", help="Measure the speed of the models on this machine again.")

@@ -143,6 +143,11 @@ def comparable(files: Sequence[ModelFile]) -> list[ModelFile]:
     return max(groups, key=lambda group: (any(file.name == DEFAULT.name for file in group), len(group)))
 
 
+def auc(file: ModelFile) -> float:
+    """The ROC AUC by which models are ranked; 0 where nobody measured it."""
+    return file.metadata.roc_auc or 0.0
+
+
 def find(choice: ModelChoice) -> ModelFile:
     """The model of a choice. An ONNX file is loaded for that; installed models are not.
 
