@@ -69,8 +69,8 @@ def readers(device: torch.device) -> int:
     return min(8, max(1, usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", 1))))
 
 
-def describe(device: torch.device) -> str:
-    """What figures measured on a device should say of it."""
+def device_name(device: torch.device) -> str:
+    """The device in words: figures of speed mean nothing without it."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
