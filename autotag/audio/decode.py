@@ -19,7 +19,7 @@ from autotag.audio.mono import Mono, without_offset
 from autotag.audio.parts import LIE
 from autotag.audio.samples import Samples
 from autotag.audio.sndfile import window
-from autotag.audio.source import SILENCE, Source
+from autotag.audio.source import Source
 from autotag.config import FRAME, Excerpt
 from autotag.errors import BadSamples, EmptyAudio, NotAudio, SilentAudio
 
@@ -111,7 +111,7 @@ class Audio:
         """Excerpts or, where they hardly sound, one from where there is sound."""
         duration = self.duration
         parts = [(start, list(self._sound(start, frames))) for start in starts]  # no longer than asked for
-        if self._peak < SILENCE or loudness.may_be_silence(self._levels.all()):
+        if self._peak < loudness.SILENCE or loudness.may_be_silence(self._levels.all()):
             kept = vars(self).copy()
             self._reset()
             for _ in self._sound(0, None):
@@ -185,7 +185,7 @@ class Audio:
 
     def _check(self) -> None:
         """What only all of the blocks tell."""
-        if self._peak < SILENCE:
+        if self._peak < loudness.SILENCE:
             raise SilentAudio(
                 f"{self.name}: is silence (below -90 dBFS) for all {self.seconds_read:.1f} s: nothing to tag"
             )

@@ -10,7 +10,7 @@ from autotag.audio.flac import is_followed
 from autotag.audio.formats import Format, recognised
 from autotag.audio.mel import Array
 from autotag.audio.parts import JUNK, Part, flac_parts, parts
-from autotag.audio.source import Asked, Source, conformed
+from autotag.audio.source import PartSource, Source, conformed
 from autotag.errors import EmptyAudio, NotAudio
 
 MUTE = 20
@@ -48,7 +48,7 @@ def opened(content: Content) -> Source:
 def _unknown(content: Content, start: int) -> Source:
     """What only libsndfile may know."""
     try:
-        return Asked(content, Part(start, content.size), None)
+        return PartSource(content, Part(start, content.size), None)
     except NotAudio as error:
         what = f"not {KNOWN}, or damaged (it starts with {content.read(0, 12)!r})"
         raise NotAudio(f"{content.name}: {what}: convert it, for example with ffmpeg") from error
@@ -81,7 +81,7 @@ class Joined:
         self._found = found
         self._parts = found.parts
         self._kind = found.kind
-        self._first: Asked | None = Asked(content, found.parts[0], found.kind)
+        self._first: PartSource | None = PartSource(content, found.parts[0], found.kind)
         self.samplerate, self.channels = self._first.samplerate, self._first.channels
         self.lossless = self._first.lossless
         self.announced = self._first.announced
@@ -146,12 +146,12 @@ class Joined:
                 before, at = before + read, at + part.stop - part.start
                 self.announced = round(sum(announced)) if source.announced is not None else self.announced
 
-    def _opened(self, part: Part) -> Asked:
+    def _opened(self, part: Part) -> PartSource:
         """A part, opened; the first one has been."""
         first, self._first = self._first, None
         if first is not None and part is self._parts[0]:
             return first
-        source = Asked(self._content, part, self._kind)
+        source = PartSource(self._content, part, self._kind)
         self.warnings += [warning for warning in source.warnings if warning not in self.warnings]
         return source
 
