@@ -14,6 +14,7 @@ import pytest
 from typer.main import get_command
 
 from autotag.cli.main import app as autotag
+from autotag.cli.options import PANELS
 from tests.conftest import ROOT
 from train.cli import app as train
 
@@ -89,6 +90,13 @@ def test_help_is_a_sentence_that_begins_with_a_verb(command: Any) -> None:
         assert first[0].lower() in VERBS.split(), f"no verb of the list: {text!r}"
         assert text.endswith("."), f"no full stop: {text!r}"
         assert not FORBIDDEN.search(text), text
+
+
+@pytest.mark.parametrize("name", AUTOTAG)
+def test_help_shows_what_to_tag_before_how_and_output_last(name: str) -> None:
+    panels = [option.rich_help_panel for option, _ in options(AUTOTAG[name])]
+    places = [PANELS.index(panel) for panel in panels if panel in PANELS]
+    assert places == sorted(places), panels
 
 
 @pytest.mark.parametrize("command", HELP)

@@ -11,6 +11,7 @@ import typer
 from autotag.audio.folders import audio_files
 from autotag.audio.lists import listed
 from autotag.cli.options import (
+    PANELS,
     Arch,
     Excerpts,
     Exclude,
@@ -71,7 +72,8 @@ def with_options(**builders: Callable[..., Any]) -> Callable[[Command], Command]
             option for options in folded.values() for name, option in options.items() if name != "context"
         ]
         shown = {
-            option.name: option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in [*kept, *added]
+            option.name: option.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            for option in sorted([*kept, *added], key=_panel)
         }
         context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
@@ -90,6 +92,14 @@ def with_options(**builders: Callable[..., Any]) -> Callable[[Command], Command]
         return run  # type: ignore[return-value]
 
     return decorate
+
+
+def _panel(option: inspect.Parameter) -> int:
+    """Where the panel of an option stands in `--help`; arguments, and options without one, come first."""
+    for info in getattr(option.annotation, "__metadata__", ()):
+        if (panel := getattr(info, "rich_help_panel", None)) in PANELS:
+            return PANELS.index(panel)
+    return -1
 
 
 def given(context: typer.Context, *options: str) -> list[str]:

@@ -16,6 +16,9 @@ def song_path(text: str) -> Path:
     return local_path(with_dash(text))
 
 
+song_path.__name__ = "path"  # which `--help` shows
+
+
 def correct(
     song: Annotated[
         Path,
@@ -25,13 +28,13 @@ def correct(
         list[str] | None,
         typer.Argument(metavar="TAG|-TAG...", help="Tags that it has and, with a minus, has not."),
     ] = None,
+    library: LibraryFile = None,
     undo: Annotated[
         bool,
         typer.Option(
             "--undo", help="Go by the scores of these tags again, or of all.", rich_help_panel=OUTPUT
         ),
     ] = False,
-    library: LibraryFile = None,
 ) -> None:
     """Say which tags a song of a library has and has not: autotag correct song.mp3 piano -guitar.
 

@@ -10,8 +10,8 @@ import typer
 from autotag.config import HOPS, LOGS, MOST_EXCERPTS, RATES, RESOLUTIONS
 from autotag.request import LIKELY
 
-MODEL, TAGS, FILES, OUTPUT = "Model", "Tags", "Which files", "Output"
-"""Panels of `--help`."""
+FILES, MODEL, TAGS, FIELDS, OUTPUT = PANELS = "Which files", "Model", "Tags", "Fields", "Output"
+"""Panels of `--help`, in their order."""
 
 LOWEST, LARGEST = 1.0, 1e9
 """Seconds of an excerpt."""
@@ -60,6 +60,9 @@ def local_path(text: str) -> Path:
     if re.match("[A-Za-z][A-Za-z0-9+.-]+://", text):
         raise typer.BadParameter(f"{text}: autotag fetches nothing. Download the file, and name it here.")
     return Path(text)
+
+
+local_path.__name__ = "path"  # which `--help` shows
 
 
 def number(text: str) -> float:
