@@ -88,7 +88,7 @@ class Content:
         data = file.read()
         if not isinstance(data, bytes):
             name = type(data).__name__
-            raise UnreadableAudio(f"{self.name}: cannot be read: it reads as {name}: open it in binary mode")
+            raise UnreadableAudio(f"{self.name}: cannot be read: it reads as {name}. Open it in binary mode.")
         return data
 
     def failed(self, error: BaseException) -> None:
@@ -118,7 +118,7 @@ class Content:
                 self._file.seek(self._base + at)
                 while count > 0 and (piece := self._file.read(count)):
                     if not isinstance(piece, bytes):
-                        raise TypeError(f"it reads as {type(piece).__name__}: open it in binary mode")
+                        raise TypeError(f"it reads as {type(piece).__name__}. Open it in binary mode.")
                     pieces.append(piece)
                     count -= len(piece)
                     at += len(piece)

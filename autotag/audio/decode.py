@@ -259,7 +259,7 @@ class Audio:
         first = int(np.argmax(~(loud <= LOUDEST)))
         raise BadSamples(
             f"{self.name}: a sample at {(start + first) / samplerate:.3f} s is {loud[first]:g}, "
-            "where full scale is 1: write the file again with samples in -1..1"
+            "where full scale is 1. Write the file again with samples in -1..1."
         )
 
 
@@ -286,6 +286,6 @@ def _input(source: Any, name: str | None) -> Content | Samples:
     if isinstance(source, str | os.PathLike | bytes | bytearray | memoryview) or hasattr(source, "read"):
         return Content(source, name)
     raise TypeError(
-        f"audio is {source!r:.60}, of type {type(source).__name__}: give a path, bytes, a file opened in "
-        "binary mode, or (samples, rate)"
+        f"audio is {source!r:.60}, of type {type(source).__name__}. Give a path, bytes, a file opened in "
+        "binary mode, or (samples, rate)."
     )

@@ -37,7 +37,7 @@ def opened(content: Content) -> Source:
     kind, start = found
     if kind.demuxer == "mov" and mp4.is_protected(content, start):
         raise NotAudio(
-            f"{content.name}: {kind.name} that is protected (encrypted): give a copy without protection"
+            f"{content.name}: {kind.name} that is protected (encrypted). Give a copy without protection."
         )
     consists_of = parts(content, start, kind)
     searched = kind.demuxer != "flac" or len(consists_of) > 1 or consists_of[0].prefix != b""
@@ -51,7 +51,7 @@ def _unknown(content: Content, start: int) -> Source:
         return PartSource(content, Part(start, content.size), None)
     except NotAudio as error:
         what = f"not {KNOWN}, or damaged (it starts with {content.read(0, 12)!r})"
-        raise NotAudio(f"{content.name}: {what}: convert it, for example with ffmpeg") from error
+        raise NotAudio(f"{content.name}: {what}. Convert it, for example with ffmpeg.") from error
 
 
 @dataclass

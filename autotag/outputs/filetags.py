@@ -187,7 +187,7 @@ def _take_back(
             raise ValueError("two of them")
         before = parse(text[0], container)
     except _NOT_OURS as error:
-        raise TagsUnreadable(f"{path}: its field {BEFORE} is not what autotag wrote: delete it") from error
+        raise TagsUnreadable(f"{path}: its field {BEFORE} is not what autotag wrote. Delete it.") from error
     container.take(BEFORE)
     before.take_back(container)
     untouched = bool(before.states) and before.states[-1].is_now(now)

@@ -38,7 +38,7 @@ def join(name: str) -> tuple[torch.device, int, int]:
         torch.empty(0, device=device)
     except (AssertionError, RuntimeError) as error:
         raise RunError(
-            f"--device {name}: {str(error).splitlines()[0]}: use cpu, or cuda with a GPU"
+            f"--device {name}: {str(error).splitlines()[0]}. Use cpu, or cuda with a GPU."
         ) from error
     if device.type == "cpu" and sys.platform == "linux":
         _keep_memory()
