@@ -169,10 +169,10 @@ class Excerpt:
 
 
 MOST_EXCERPTS = 100
-"""As many excerpts of 29.1 s are held at once, at most."""
+"""The most excerpts of 29.1 s, which are held at once."""
 
 DEFAULT = Config()
-"""What the command line and `Tagger` use unless told otherwise."""
+"""What the command line and `Tagger` use where no other model is asked for."""
 
 GRID = tuple(
     Config(arch, sr, mels, hop, log)

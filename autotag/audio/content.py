@@ -103,7 +103,7 @@ class Content:
             raise self.error
 
     def check_all(self) -> None:
-        """The same, for a program that read the file by itself and could not: read all of it again."""
+        """Raise why a program that read the file by itself could not: read all of it again."""
         at = 0
         while at < self.size and (data := self.read(at, PIECE)):
             at += len(data)

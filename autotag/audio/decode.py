@@ -81,7 +81,7 @@ class Audio:
             yield from blocks
 
     def parts(self) -> Iterator[tuple[float, Iterator[Array]]]:
-        """The excerpts in turn, or all as one: the second of the file at which it starts, and its blocks."""
+        """Each excerpt, or all as one: the second of the file at which it starts, and its blocks [n]."""
         self._reset()
         with self._input:
             places = None if self.excerpt is None else self._places(self.excerpt)

@@ -14,7 +14,7 @@ BELOW = 10 ** (-50 / 20)
 """What is 50 dB below the loudest second is silence: the groove after a record's last song, or a hiss."""
 
 SILENCE = 10 ** (-90 / 20)
-"""So is what is below -90 dBFS, the last bit of a 16-bit file."""
+"""A level or a peak below -90 dBFS, the last bit of a 16-bit file, is silence too."""
 
 ENOUGH = 0.5
 """An excerpt will do if so much of it sounds."""

@@ -1,4 +1,4 @@
-"""Which decoder is asked, in turn: libsndfile, PyAV, an ffmpeg program.
+"""Which decoder is asked: libsndfile, then PyAV, then an ffmpeg program.
 
 A refusal by one is not the last word, nor is the end of what it could decode: where bytes are left, the next
 one goes on from there. (Files that were joined are one after the other: see `autotag.audio.joined`.)

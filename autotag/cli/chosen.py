@@ -12,6 +12,7 @@ from autotag.audio.folders import audio_files
 from autotag.audio.lists import listed
 from autotag.cli.options import (
     PANELS,
+    RATE,
     Arch,
     Excerpts,
     Exclude,
@@ -103,7 +104,7 @@ def _panel(option: inspect.Parameter) -> int:
 
 
 def given(context: typer.Context, *options: str) -> list[str]:
-    """Those of the options that stand on the command line."""
+    """Which of the options stand on the command line."""
     sources = {option: context.get_parameter_source(option) for option in options}
     return [option for option, source in sources.items() if source and source.name == "COMMANDLINE"]
 
@@ -122,7 +123,7 @@ def spelled(option: str) -> str:
 def chosen_model(
     context: typer.Context,
     arch: Arch = DEFAULT.arch,
-    sr: Rate = "12k",
+    sr: Rate = RATE,
     mels: Mels = DEFAULT.mels,
     hop: Hop = None,
     log: Scale = DEFAULT.log,

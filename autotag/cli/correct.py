@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from autotag.cli.library import LibraryFile, spoken, with_dash
+from autotag.cli.library import LibraryOption, spoken, with_dash
 from autotag.cli.options import OUTPUT, local_path
 from autotag.errors import LibraryError
 from autotag.system.text import printable
@@ -28,7 +28,7 @@ def correct(
         list[str] | None,
         typer.Argument(metavar="TAG|-TAG...", help="Tags that it has and, with a minus, has not."),
     ] = None,
-    library: LibraryFile = None,
+    library: LibraryOption = None,
     undo: Annotated[
         bool,
         typer.Option(

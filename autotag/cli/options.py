@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from autotag.config import HOPS, LOGS, MOST_EXCERPTS, RATES, RESOLUTIONS
+from autotag.config import DEFAULT, HOPS, LOGS, MOST_EXCERPTS, RATES, RESOLUTIONS
 from autotag.request import LIKELY
 
 FILES, MODEL, TAGS, FIELDS, OUTPUT = PANELS = "Which files", "Model", "Tags", "Fields", "Output"
@@ -92,6 +92,9 @@ def output(*endings: str) -> Callable[[str], Path]:
 
 _RATES = {f"{rate // 1000}k": rate for rate in RATES} | {str(rate): rate for rate in RATES}
 _HOPS = {f"x{hop}": hop for hop in HOPS} | {str(hop): hop for hop in HOPS}
+
+RATE = f"{DEFAULT.sr // 1000}k"
+"""The default of `Rate`, as it is typed."""
 
 Arch = Annotated[
     str, typer.Option(help=f"Choose the architecture: {' or '.join(RESOLUTIONS)}.", rich_help_panel=MODEL)

@@ -149,7 +149,7 @@ def sonify(
     run: Run,
     mels: options.Mels = DEFAULT.mels,
     hop: options.Hop = None,
-    sr: options.Rate = "12k",
+    sr: options.Rate = options.RATE,
     all_: Annotated[
         bool, typer.Option("--all", help="Write a page (.html) with the sounds of all bands and hops.")
     ] = False,

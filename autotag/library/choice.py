@@ -45,7 +45,7 @@ def tags_of(
 def corrected(
     found: Iterable[Tag], corrections: Mapping[str, bool], selection: Selection = EVERY_TAG
 ) -> tuple[Tag, ...]:
-    """The same from tags that have their scores, of all that are known of the track."""
+    """The tags of a track, as `tags_of` gives them, from tags that have their scores."""
     said = [Tag(name, float(has)) for name, has in corrections.items()]
     heard = [tag for tag in found if meaning_of(tag.tag).name not in corrections]
     every = Selection(top=0, merge=selection.merge).narrow([*heard, *said])

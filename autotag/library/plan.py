@@ -223,7 +223,7 @@ def _compare(
 
 
 def _join(inodes: Mapping[str, tuple[int, int]], found: Plan) -> None:
-    """Of several names of one file, all but the first are not tagged but take over its tags."""
+    """Where one file has several names, tag the first: the others take over its tags."""
     first: dict[tuple[int, int], str] = {}
     for path in found.tag:
         inode = inodes.get(path)

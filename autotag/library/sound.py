@@ -27,7 +27,7 @@ ASF_DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
 Order = Literal["little", "big"]
 
 CHUNKS: dict[bytes, Order] = {b"RIFF": "little", b"RF64": "little", b"FORM": "big"}
-"""Of a file of chunks: how it begins, and the order of the bytes of its numbers."""
+"""How a file of chunks begins, and the order of the bytes in its numbers."""
 
 AUDIO_CHUNKS = (b"fmt ", b"data", b"ds64", b"COMM", b"SSND")
 

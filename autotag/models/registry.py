@@ -131,7 +131,7 @@ def select(patterns: Sequence[str] | None = None, vocabulary: str | None = None)
 
 
 def comparable(files: Sequence[ModelFile]) -> list[ModelFile]:
-    """Those of the files whose metrics are of the same data, for no others say which model is better.
+    """The files whose metrics are of the same data, for no others say which model is better.
 
     The data are those of the default model, or else those of the most files.
     """

@@ -31,7 +31,7 @@ class Written:
         changes: of its fields; none if it was as asked already.
         kept: changes not made, because a person wrote the old values.
         warnings: what a person should know, such as that a hard link is broken.
-        skipped: why nothing was written though something was to be; empty otherwise.
+        skipped: why nothing was written though something was to be; empty if nothing was skipped.
     """
 
     path: str
@@ -42,7 +42,7 @@ class Written:
     ok: ClassVar[bool] = True
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain values for JSON."""
+        """What was written as plain values for JSON."""
         found: dict[str, Any] = {"path": as_unicode(self.path)}
         if found["path"] != self.path:
             found["path_bytes"] = path_bytes(self.path)

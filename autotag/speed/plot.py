@@ -21,13 +21,13 @@ except ImportError as error:
 Box = tuple[float, float, float, float]
 
 SIZE = 7
-"""Of the labels, in points."""
+"""Height of the labels, in points."""
 
 OFFSETS = (4, -4 - SIZE, 4 + SIZE, -4 - 2 * SIZE, 4 + 2 * SIZE, -4 - 3 * SIZE)
 """How much higher than its point a label begins: the first where there is room."""
 
 COLOURS = dict(zip(RESOLUTIONS, ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00"), strict=False))
-"""Of the architectures, told apart by people who see red and green alike (Okabe and Ito)."""
+"""Colours that people who see red and green alike can tell apart (Okabe and Ito), by architecture."""
 
 
 def draw(costs: Sequence[Cost], path: Path) -> None:
@@ -70,7 +70,7 @@ def draw(costs: Sequence[Cost], path: Path) -> None:
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Those of the points (cost, worth) that no other one beats, the cheapest first.
+    """The points (cost, worth) that no other one beats, the cheapest first.
 
     >>> pareto([(3.0, 0.9), (1.0, 0.8), (2.0, 0.7), (4.0, 0.9)])
     [(1.0, 0.8), (3.0, 0.9)]

@@ -16,7 +16,7 @@ from autotag.system.cores import usable_cores
 from train.errors import RunError
 
 SIDES = {"cuda": 8192, "cpu": 2048}
-"""Of the matrices whose product tells the peak of a device."""
+"""Rows of the matrices whose product tells the peak of a device."""
 
 
 def join(name: str) -> tuple[torch.device, int, int]:
