@@ -79,13 +79,12 @@ def start(
     from autotag.tagger import Tagger
 
     tagger = Tagger(model, threads=threads)
-    request.choose(
-        tagger.metadata.outputs, [0.0] * len(tagger.metadata.outputs)
-    )  # fails now if it would later
-    return partial(_tag, tagger, request)
+    request.check(tagger.metadata.outputs)
+    return partial(tag_file, tagger, request)
 
 
-def _tag(tagger: "Tagger", request: TagRequest, path: PathInput) -> Outcome:
+def tag_file(tagger: "Tagger", request: TagRequest, path: PathInput) -> Outcome:
+    """The outcome of a file, with its size and time."""
     size, modified = _state(path)  # before it is read: what changes meanwhile is tagged again
     outcome = tagger.attempt(path, request)
     if isinstance(outcome, Failure) and outcome.error == UnreadableAudio.__name__:

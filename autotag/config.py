@@ -95,7 +95,9 @@ class Config:
         return cls(arch, int(sr) * 1000, int(mels), int(hop), log)
 
     def distance(self, other: Self) -> tuple[int, float]:
-        """How far apart two configurations are: fields of another kind first, then resolution."""
+        """How far apart two configurations are: how many of arch, sr and log differ, then by what ratio bands
+        and hop do.
+        """
         kinds = sum(getattr(self, f) != getattr(other, f) for f in ("arch", "sr", "log"))
         ratio = (self.mels / other.mels, self.hop / other.hop)
         return kinds, sum(max(r, 1 / r) for r in ratio)
@@ -143,7 +145,7 @@ class Excerpt:
 
     @classmethod
     def of(cls, value: "Self | float | None") -> Self | None:
-        """The same, of seconds from the middle too.
+        """An excerpt by what a caller gives: one, or its seconds from the middle; None for all of a sound.
 
         Raises:
             ValueError: no number of seconds above 0, or no number of excerpts from 1 to 100.
@@ -167,10 +169,10 @@ class Excerpt:
 
 
 MOST_EXCERPTS = 100
-"""As many excerpts of 29.1 s are held at once, at most."""
+"""The most excerpts of 29.1 s, which are held at once."""
 
 DEFAULT = Config()
-"""What the command line and `Tagger` use unless told otherwise."""
+"""What the command line and `Tagger` use where no other model is asked for."""
 
 GRID = tuple(
     Config(arch, sr, mels, hop, log)

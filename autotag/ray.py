@@ -12,15 +12,14 @@ Ray reads the files, hands them to workers, starts another worker where one dies
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
+from autotag.batch import tag_file
 from autotag.config import DEFAULT
 from autotag.models.registry import ModelChoice
 from autotag.outputs.parquet import as_table
 from autotag.request import TagRequest
 from autotag.result import Outcome
-from autotag.system.files import size_and_time
 from autotag.tagger import Tagger
 
 
@@ -39,8 +38,7 @@ class RayTagger:
     def __init__(self, model: ModelChoice = DEFAULT, request: TagRequest = TagRequest()) -> None:
         self._tagger = Tagger(model, threads=1)
         self._request = request
-        outputs = self._tagger.metadata.outputs
-        request.choose(outputs, [0.0] * len(outputs))  # fails now if it would later
+        request.check(self._tagger.metadata.outputs)
 
     def __call__(self, batch: Mapping[str, Sequence[Any]]) -> Any:
         """Tag some files.
@@ -59,9 +57,6 @@ class RayTagger:
 
     def _tag(self, path: str, content: bytes | None) -> Outcome:
         if content is None:
-            size, modified = size_and_time(Path(path))  # before it is read
-            outcome = self._tagger.attempt(path, self._request)
-        else:
-            size, modified = len(content), None
-            outcome = self._tagger.attempt(bytes(content), self._request, name=path)
-        return replace(outcome, size=size, modified=modified)
+            return tag_file(self._tagger, self._request, path)
+        outcome = self._tagger.attempt(bytes(content), self._request, name=path)
+        return replace(outcome, size=len(content), modified=None)

@@ -64,6 +64,14 @@ class Selection:
         """The lowest score that counts."""
         return LIKELY if self.threshold == "auto" else self.threshold
 
+    def check(self, outputs: Sequence[Output]) -> None:
+        """Fail now, before anything is heard, if `choose` would fail for want of outputs.
+
+        Raises:
+            VocabularyNotFound: no output is of the vocabulary.
+        """
+        self.choose(outputs, [0.0] * len(outputs))
+
     def choose(
         self, outputs: Sequence[Output], scores: "NDArray[np.float32] | Sequence[float]"
     ) -> tuple[Tag, ...]:
@@ -88,7 +96,7 @@ class Selection:
         return self.narrow(Tag(tag, sum(each) / len(each)) for tag, each in found.items())
 
     def narrow(self, tags: Iterable[Tag]) -> tuple[Tag, ...]:
-        """The same from tags with scores, such as an earlier result has, without a choice of vocabulary."""
+        """The chosen tags of those that an earlier result has: all steps but the choice of a vocabulary."""
         found = exclude(imply(merge(tags))) if self.merge else dict(tags)
         chosen = [Tag(tag, score) for tag, score in found.items() if score >= self.lowest]
         return tuple(sorted(chosen, key=lambda tag: -tag.score)[: self.top or None])
@@ -127,7 +135,7 @@ def merge(tags: Iterable[Tag]) -> dict[str, float]:
 
 
 def imply(found: dict[str, float]) -> dict[str, float]:
-    """The same scores, each at least as high as those of the names that imply it."""
+    """The scores by name, each at least as high as those of the names that imply it."""
     raised = dict(found)
     for name, score in found.items():
         for implied in implied_by(name):

@@ -104,7 +104,7 @@ class Tagger:
     def attempt(
         self, audio: AudioInput, request: TagRequest = TagRequest(), *, name: str | None = None
     ) -> Outcome:
-        """As `tag`, but with whatever is wrong with the sound as a value."""
+        """The outcome of `tag`: an error about the sound is a Failure, and is not raised."""
         if name is None:
             name = os.fsdecode(audio) if isinstance(audio, str | PathLike) else None
         try:
@@ -166,18 +166,18 @@ class Tagger:
         scores, embeddings = (np.concatenate(output) for output in zip(*outputs, strict=True))
         starts, times = (np.concatenate(each) for each in zip(*places, strict=True))
         return Scores(
-            self.metadata.outputs,
-            scores,
-            embeddings,
-            sound.weights(starts, length),
-            times,
-            length,
-            sound.duration,
-            part,
-            self.metadata.name,
-            self._model.sha256,
-            ms,
-            tuple(warnings),
+            outputs=self.metadata.outputs,
+            scores=scores,
+            embeddings=embeddings,
+            weights=sound.weights(starts, length),
+            times=times,
+            segment_seconds=length,
+            duration=sound.duration,
+            excerpt=part,
+            model=self.metadata.name,
+            sha256=self._model.sha256,
+            ms=ms,
+            warnings=tuple(warnings),
         )
 
     def _segments(
@@ -187,9 +187,13 @@ class Tagger:
         ms: dict[str, float],
         places: list[tuple[NDArray[np.float64], NDArray[np.float64]]],
     ) -> Iterator[Array]:
-        """What the network sees, part by part; then where the segments of the part start is in `places`.
+        """The segments that the network sees, float32 [mels, frames], excerpt after excerpt.
 
-        Seconds in what was read, and in the file.
+        Args:
+            frames_apart: from the start of one segment to the next.
+            ms: gets the time of decoding.
+            places: gets a pair for each excerpt, once it is read: seconds [segments] at which its segments
+                start in all that was read, and in the file.
         """
         config = self.metadata.config
         read = 0.0
@@ -235,10 +239,11 @@ class Counted:
 
 
 def failure(error: Exception, path: str | None, what: str = "") -> Failure:
-    """What is wrong with a sound, as a value; raises again what is wrong with the request.
+    """An error about a sound as a value; an error about the request is raised again.
 
     Args:
-        what: the sound is, for a message about one that has no path.
+        path: of the sound; None for one that has none.
+        what: names such a sound in the message.
     """
     if isinstance(error, AudioError):
         return Failure(path, type(error).__name__, str(error))

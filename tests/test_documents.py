@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from pkgutil import resolve_name
 from types import ModuleType
 
 import pytest
@@ -102,6 +103,27 @@ def test_each_test_that_the_page_of_faults_names_is_there() -> None:
     assert len(named) > 50
     for file, test in named:
         assert f"\ndef {test}(" in (ROOT / "tests" / "autotag" / file).read_text("utf-8"), f"{file}::{test}"
+
+
+def changed_names(heading: str) -> list[tuple[str, str]]:
+    """The rows of a table of the changelog."""
+    _, _, below = (ROOT / "CHANGELOG.md").read_text("utf-8").partition(f"| {heading} |\n|---|---|\n")
+    return re.findall(r"^\| (.*) \| (.*) \|$", below.partition("\n\n")[0], re.M)
+
+
+def test_names_that_changed_are_found_from_either_side_and_are_there() -> None:
+    by_old, by_new = changed_names("old | new"), changed_names("new | old")
+    assert len(by_old) > 30
+    assert sorted(by_old) == sorted((old, new) for new, old in by_new)
+    options = {word for page in DOCUMENTS for word in page.read_text("utf-8").split("`")}
+    for _, new in by_old:
+        first, *others = re.findall("`(.+?)`", new)
+        folder = first.rpartition(".")[0]
+        for name in (first, *(folder + other if other.startswith(".") else other for other in others)):
+            if name.startswith("--"):
+                assert name in options
+            else:
+                resolve_name(name if name.startswith(("autotag.", "train.")) else f"autotag.{name}")
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -4,6 +4,7 @@ import ast
 
 import pytest
 
+from autotag.config import RESOLUTIONS
 from tests.imports import circle, graph, modules, number_of, tree
 
 WINGS = (
@@ -52,6 +53,14 @@ def test_there_is_no_circle() -> None:
 def test_a_file_holds_one_idea_and_no_more_lines_than_can_be_read(package: str) -> None:
     lengths = {name: len(path.read_text("utf-8").splitlines()) for name, path in modules(package).items()}
     assert {name: length for name, length in lengths.items() if length > LENGTH} == {}
+
+
+def test_an_architecture_is_known_to_the_configuration_and_to_defaults_of_commands() -> None:
+    """So that a third one takes no edit elsewhere; the sounds of a page are at the resolutions of one."""
+    knowing = {"autotag.config", "autotag.cli.view", "autotag.views.sonify_page"}
+    for name in AUTOTAG.keys() - knowing:
+        strings = {node.value for node in ast.walk(tree(AUTOTAG[name])) if isinstance(node, ast.Constant)}
+        assert not strings & set(RESOLUTIONS), f"{name} names an architecture"
 
 
 def test_autotag_never_imports_what_only_training_needs() -> None:

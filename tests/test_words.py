@@ -14,6 +14,7 @@ import pytest
 from typer.main import get_command
 
 from autotag.cli.main import app as autotag
+from autotag.cli.options import PANELS
 from tests.conftest import ROOT
 from train.cli import app as train
 
@@ -92,6 +93,13 @@ def test_help_is_a_sentence_that_begins_with_a_verb(command: Any) -> None:
         assert not FORBIDDEN.search(text), text
 
 
+@pytest.mark.parametrize("name", AUTOTAG)
+def test_help_shows_what_to_tag_before_how_and_output_last(name: str) -> None:
+    panels = [option.rich_help_panel for option, _ in options(AUTOTAG[name])]
+    places = [PANELS.index(panel) for panel in panels if panel in PANELS]
+    assert places == sorted(places), panels
+
+
 @pytest.mark.parametrize("command", HELP)
 def test_help_of_arguments_ends_with_a_full_stop(command: Any) -> None:
     for parameter in command.params:
@@ -116,6 +124,16 @@ def messages(path: Path) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documents:
             yield node.value
+
+
+@pytest.mark.parametrize("package", ["autotag", "beetsplug", "train"])
+def test_docstrings_do_without_words_that_are_hard_to_read(package: str) -> None:
+    for path in (ROOT / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                text = str(node.value.value)
+                hard = FORBIDDEN.search(text) or text.startswith(("Of ", "As "))
+                assert not hard, f"{path.relative_to(ROOT)}:{node.lineno}: {text[:80]}"
 
 
 @pytest.mark.parametrize("package", ["autotag", "beetsplug", "train"])

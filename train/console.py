@@ -10,7 +10,7 @@ from rich.progress import track
 Item = TypeVar("Item")
 
 _stderr = Console(stderr=True, quiet=os.environ.get("RANK", "0") != "0")
-"""Of the processes that torchrun starts, the first one speaks."""
+"""Speaks in the first one of the processes that torchrun starts."""
 
 _details = False
 

@@ -10,7 +10,7 @@ from autotag.audio.mel import Array
 from autotag.audio.mpeg import adts_length, mp3_length
 from autotag.audio.sndfile import Refused
 from autotag.audio.source import Source
-from autotag.audio.streams import ac3_length, begins, chained
+from autotag.audio.streams import DTS, IEC_61937, ac3_length, begins, chained
 from autotag.errors import NotAudio
 
 QUIET_BLOCKS = 16
@@ -25,26 +25,20 @@ class Coded(NamedTuple):
     swapped: bool
 
 
-_IEC_61937 = b"\x72\xf8\x1f\x4e"
-"""Pa and Pb, which begin a burst, as 16-bit samples."""
-
 _TYPES = {1: "AC-3", 11: "DTS", 12: "DTS", 13: "DTS", 17: "DTS-HD", 21: "E-AC-3", 22: "TrueHD"}
-
-_DTS = (b"\xfe\x7f\x01\x80", b"\x7f\xfe\x80\x01", b"\xff\x1f\x00\xe8", b"\x1f\xff\xe8\x00")
-"""How a frame begins, with words of 16 or 14 bits, in either order."""
 
 
 def recognised(block: Array) -> Coded | None:
     """What samples [n, channels] are, if they are a bitstream."""
     words = _words(block)
     for swapped, data in ((False, words.tobytes()), (True, words.byteswap().tobytes())):
-        bursts = _places(_IEC_61937, data)
+        bursts = _places(IEC_61937, data)
         if len(bursts) > 1 and all(at % 2 == 0 for at in bursts):
             name = _TYPES.get(data[bursts[0] + 4] & 0x1F, "coded sound")
             return Coded("spdif", f"{name} in an IEC 61937 bitstream", swapped)
         if chained(data, b"\x0b\x77", ac3_length) is not None:
             return Coded("ac3", "an AC-3 bitstream", swapped)
-        for sync in _DTS if not swapped else ():
+        for sync in DTS if not swapped else ():
             places = _places(sync, data)
             if len(places) > 2 and len({after - before for before, after in pairwise(places)}) == 1:
                 return Coded("dts", "a DTS bitstream", swapped)

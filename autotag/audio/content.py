@@ -88,7 +88,7 @@ class Content:
         data = file.read()
         if not isinstance(data, bytes):
             name = type(data).__name__
-            raise UnreadableAudio(f"{self.name}: cannot be read: it reads as {name}: open it in binary mode")
+            raise UnreadableAudio(f"{self.name}: cannot be read: it reads as {name}. Open it in binary mode.")
         return data
 
     def failed(self, error: BaseException) -> None:
@@ -103,7 +103,7 @@ class Content:
             raise self.error
 
     def check_all(self) -> None:
-        """The same, for a program that read the file by itself and could not: read all of it again."""
+        """Raise why a program that read the file by itself could not: read all of it again."""
         at = 0
         while at < self.size and (data := self.read(at, PIECE)):
             at += len(data)
@@ -118,7 +118,7 @@ class Content:
                 self._file.seek(self._base + at)
                 while count > 0 and (piece := self._file.read(count)):
                     if not isinstance(piece, bytes):
-                        raise TypeError(f"it reads as {type(piece).__name__}: open it in binary mode")
+                        raise TypeError(f"it reads as {type(piece).__name__}. Open it in binary mode.")
                     pieces.append(piece)
                     count -= len(piece)
                     at += len(piece)

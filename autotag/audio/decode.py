@@ -19,7 +19,7 @@ from autotag.audio.mono import Mono, without_offset
 from autotag.audio.parts import LIE
 from autotag.audio.samples import Samples
 from autotag.audio.sndfile import window
-from autotag.audio.source import SILENCE, Source
+from autotag.audio.source import Source
 from autotag.config import FRAME, Excerpt
 from autotag.errors import BadSamples, EmptyAudio, NotAudio, SilentAudio
 
@@ -81,7 +81,7 @@ class Audio:
             yield from blocks
 
     def parts(self) -> Iterator[tuple[float, Iterator[Array]]]:
-        """The excerpts in turn, or all as one: the second of the file at which it starts, and its blocks."""
+        """Each excerpt, or all as one: the second of the file at which it starts, and its blocks [n]."""
         self._reset()
         with self._input:
             places = None if self.excerpt is None else self._places(self.excerpt)
@@ -111,7 +111,7 @@ class Audio:
         """Excerpts or, where they hardly sound, one from where there is sound."""
         duration = self.duration
         parts = [(start, list(self._sound(start, frames))) for start in starts]  # no longer than asked for
-        if self._peak < SILENCE or loudness.may_be_silence(self._levels.all()):
+        if self._peak < loudness.SILENCE or loudness.may_be_silence(self._levels.all()):
             kept = vars(self).copy()
             self._reset()
             for _ in self._sound(0, None):
@@ -185,7 +185,7 @@ class Audio:
 
     def _check(self) -> None:
         """What only all of the blocks tell."""
-        if self._peak < SILENCE:
+        if self._peak < loudness.SILENCE:
             raise SilentAudio(
                 f"{self.name}: is silence (below -90 dBFS) for all {self.seconds_read:.1f} s: nothing to tag"
             )
@@ -259,7 +259,7 @@ class Audio:
         first = int(np.argmax(~(loud <= LOUDEST)))
         raise BadSamples(
             f"{self.name}: a sample at {(start + first) / samplerate:.3f} s is {loud[first]:g}, "
-            "where full scale is 1: write the file again with samples in -1..1"
+            "where full scale is 1. Write the file again with samples in -1..1."
         )
 
 
@@ -286,6 +286,6 @@ def _input(source: Any, name: str | None) -> Content | Samples:
     if isinstance(source, str | os.PathLike | bytes | bytearray | memoryview) or hasattr(source, "read"):
         return Content(source, name)
     raise TypeError(
-        f"audio is {source!r:.60}, of type {type(source).__name__}: give a path, bytes, a file opened in "
-        "binary mode, or (samples, rate)"
+        f"audio is {source!r:.60}, of type {type(source).__name__}. Give a path, bytes, a file opened in "
+        "binary mode, or (samples, rate)."
     )

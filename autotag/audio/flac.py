@@ -96,7 +96,7 @@ def _crc(data: bytes) -> int:
 
 @cache
 def _crc_table() -> list[int]:
-    """Of the polynomial x^8 + x^2 + x + 1."""
+    """The CRC of each byte, by the polynomial x^8 + x^2 + x + 1."""
     table = []
     for value in range(256):
         for _ in range(8):

@@ -87,7 +87,7 @@ def check(path: Path) -> os.stat_result:
     if stat.S_ISDIR(status.st_mode):
         raise AudioNotFound(f"{path}: no audio files were found in this folder")
     if not stat.S_ISREG(status.st_mode):
-        raise UnreadableAudio(f"{path}: a pipe or device: give a file")
+        raise UnreadableAudio(f"{path}: a pipe or device. Give a file.")
     return status
 
 

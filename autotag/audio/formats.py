@@ -55,7 +55,7 @@ FORMATS = (
     *_begins((b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",), "asf", "Windows Media Audio"),
     *_begins((b"\x1a\x45\xdf\xa3",), "matroska", "Matroska or WebM"),
     *_begins((b"\x0b\x77", b"\x77\x0b"), "ac3", "AC-3"),
-    *_begins((b"\x7f\xfe\x80\x01", b"\xfe\x7f\x01\x80", b"\x1f\xff\xe8\0", b"\xff\x1f\0\xe8"), "dts", "DTS"),
+    *_begins(streams.DTS, "dts", "DTS"),
     *_begins((b"wvpk",), "wv", "WavPack"),
     *_begins((b"MAC ",), "ape", "Monkey's Audio"),
     *_begins((b"TTA1", b"TTA2"), "tta", "TTA"),
@@ -70,7 +70,7 @@ FORMATS = (
     *_begins((b"EA3\x01", b"ea3\x03"), "oma", "ATRAC"),
     *_begins((b"nut/multimedia container\0",), "nut", "NUT"),
     *_begins((b".SoX",), "sox", "SoX's own format"),
-    *_begins((b"\x72\xf8\x1f\x4e",), "spdif", "an IEC 61937 bitstream"),
+    *_begins((streams.IEC_61937,), "spdif", "an IEC 61937 bitstream"),
 )
 """What is given to ffmpeg, by the first bytes: left to guess, it would also follow lists of other files."""
 

@@ -66,7 +66,7 @@ class Held(AbstractContextManager["Held"]):
             yield from blocks
 
     def parts(self) -> Iterator[tuple[float, Iterator[NDArray[np.float32]]]]:
-        """As of `Audio`."""
+        """Each excerpt, or all as one: the second at which it starts, and its blocks [n]."""
         self._file.seek(0)
         for start, end in self._parts:
             yield start, self._blocks(end)

@@ -10,7 +10,7 @@ from autotag.audio.flac import is_followed
 from autotag.audio.formats import Format, recognised
 from autotag.audio.mel import Array
 from autotag.audio.parts import JUNK, Part, flac_parts, parts
-from autotag.audio.source import Asked, Source, conformed
+from autotag.audio.source import PartSource, Source, conformed
 from autotag.errors import EmptyAudio, NotAudio
 
 MUTE = 20
@@ -37,7 +37,7 @@ def opened(content: Content) -> Source:
     kind, start = found
     if kind.demuxer == "mov" and mp4.is_protected(content, start):
         raise NotAudio(
-            f"{content.name}: {kind.name} that is protected (encrypted): give a copy without protection"
+            f"{content.name}: {kind.name} that is protected (encrypted). Give a copy without protection."
         )
     consists_of = parts(content, start, kind)
     searched = kind.demuxer != "flac" or len(consists_of) > 1 or consists_of[0].prefix != b""
@@ -48,10 +48,10 @@ def opened(content: Content) -> Source:
 def _unknown(content: Content, start: int) -> Source:
     """What only libsndfile may know."""
     try:
-        return Asked(content, Part(start, content.size), None)
+        return PartSource(content, Part(start, content.size), None)
     except NotAudio as error:
         what = f"not {KNOWN}, or damaged (it starts with {content.read(0, 12)!r})"
-        raise NotAudio(f"{content.name}: {what}: convert it, for example with ffmpeg") from error
+        raise NotAudio(f"{content.name}: {what}. Convert it, for example with ffmpeg.") from error
 
 
 @dataclass
@@ -81,7 +81,7 @@ class Joined:
         self._found = found
         self._parts = found.parts
         self._kind = found.kind
-        self._first: Asked | None = Asked(content, found.parts[0], found.kind)
+        self._first: PartSource | None = PartSource(content, found.parts[0], found.kind)
         self.samplerate, self.channels = self._first.samplerate, self._first.channels
         self.lossless = self._first.lossless
         self.announced = self._first.announced
@@ -146,12 +146,12 @@ class Joined:
                 before, at = before + read, at + part.stop - part.start
                 self.announced = round(sum(announced)) if source.announced is not None else self.announced
 
-    def _opened(self, part: Part) -> Asked:
+    def _opened(self, part: Part) -> PartSource:
         """A part, opened; the first one has been."""
         first, self._first = self._first, None
         if first is not None and part is self._parts[0]:
             return first
-        source = Asked(self._content, part, self._kind)
+        source = PartSource(self._content, part, self._kind)
         self.warnings += [warning for warning in source.warnings if warning not in self.warnings]
         return source
 

@@ -13,9 +13,8 @@ STEP = 0.1
 BELOW = 10 ** (-50 / 20)
 """What is 50 dB below the loudest second is silence: the groove after a record's last song, or a hiss."""
 
-SILENT = 10 ** (-90 / 20)
-"""So is what is below -90 dBFS."""
-
+SILENCE = 10 ** (-90 / 20)
+"""A level or a peak below -90 dBFS, the last bit of a 16-bit file, is silence too."""
 
 ENOUGH = 0.5
 """An excerpt will do if so much of it sounds."""
@@ -59,7 +58,7 @@ def sounding(levels: Array) -> NDArray[np.bool_]:
     """Which of the levels are not silence."""
     second = max(1, round(1 / STEP))
     loudest = np.sort(levels)[-second:].min(initial=np.inf) if len(levels) > second else levels.max(initial=0)
-    result: NDArray[np.bool_] = levels > max(SILENT, BELOW * float(loudest))
+    result: NDArray[np.bool_] = levels > max(SILENCE, BELOW * float(loudest))
     return result
 
 

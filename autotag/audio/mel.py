@@ -33,7 +33,7 @@ def log_mel(samples: Array, config: Config) -> Array:
 
 
 def log_mel_blocks(blocks: Iterable[Array], config: Config) -> Iterator[Array]:
-    """The same, for a signal that comes in blocks of any length: yields [mels, some frames]."""
+    """Log-mel spectrogram of a signal in blocks [n] of any length: yields float32 [mels, some frames]."""
     for power in mel_power_blocks(blocks, config.sr, config.mels, config.hop):
         yield compress(power, config.log)
 

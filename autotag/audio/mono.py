@@ -12,13 +12,13 @@ CANCELS = 0.2
 up. It has 2 in two equal channels, and 1 in two that have nothing to do with each other."""
 
 CANCELS_WHOLLY = 0.01
-"""The same, of a single window."""
+"""In a single window, channels cancel if their sum has less than this share."""
 
 OFFSET = 3e-4
 """A constant offset below this, -70 dBFS, is left alone."""
 
 SCATTER = 2.0
-"""So is one of less than so many standard deviations of the means of windows: it is not constant."""
+"""An offset of fewer standard deviations of the means of windows is left alone too: it is not constant."""
 
 FEW = 4
 """Fewer windows than this do not show how much their means scatter."""
@@ -95,7 +95,7 @@ def _ones(count: int) -> Array:
 
 
 def _mean(block: Array) -> float:
-    """As `mean` gives it, sooner."""
+    """The mean of a block [n], sooner than `mean` gives it."""
     return float(block @ _ones(len(block))) / len(block)
 
 

@@ -10,12 +10,10 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from autotag.audio.content import PIECE, Content
+from autotag.audio.streams import CHAIN
 
 FAR = 1 << 17
 """Bytes within which the first whole frame must start."""
-
-CHAIN = 3
-"""Frames in a row, of one kind, that are no coincidence."""
 
 Length = Callable[[bytes], int]
 """Bytes of a frame by the first 6 of its header; 0 if they are none."""

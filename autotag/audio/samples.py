@@ -32,25 +32,25 @@ class Samples:
 
     def __init__(self, samples: Any, samplerate: Any, name: str) -> None:
         if isinstance(samples, Real) and isinstance(samplerate, np.ndarray):
-            raise TypeError(f"{name}: (rate, samples) stand the wrong way round: give (samples, rate)")
+            raise TypeError(f"{name}: (rate, samples) stand the wrong way round. Give (samples, rate).")
         if not isinstance(samples, np.ndarray):
             raise TypeError(
-                f"{name}: samples are a {type(samples).__name__}: give a NumPy array, numpy.asarray(...)"
+                f"{name}: samples are a {type(samples).__name__}. Give a NumPy array: numpy.asarray(...)."
             )
         if isinstance(samplerate, bool) or not isinstance(samplerate, int | float | np.integer | np.floating):
-            raise TypeError(f"{name}: the sample rate is {samplerate!r}: give a number of Hz, such as 44100")
+            raise TypeError(f"{name}: the sample rate is {samplerate!r}. Give a number of Hz, such as 44100.")
         if not 0 < samplerate < 1 << 31 or int(samplerate) != samplerate:
             raise BadSamples(
-                f"{name}: the sample rate is {samplerate} Hz: give a whole number above 0, such as 44100"
+                f"{name}: the sample rate is {samplerate} Hz. Give a whole number above 0, such as 44100."
             )
         if samples.dtype.kind not in "iuf":
-            raise BadSamples(f"{name}: samples of type {samples.dtype}: use floats in -1..1, or integers")
+            raise BadSamples(f"{name}: samples of type {samples.dtype}. Use floats in -1..1, or integers.")
         if samples.ndim not in (1, 2):
-            raise BadSamples(f"{name}: samples of shape {samples.shape}: give [n] or [n, channels]")
+            raise BadSamples(f"{name}: samples of shape {samples.shape}. Give [n] or [n, channels].")
         if samples.ndim == 2 and samples.shape[1] > MOST_CHANNELS:
             raise BadSamples(
                 f"{name}: samples of shape {samples.shape} have {samples.shape[1]} channels, "
-                f"{MOST_CHANNELS} at most: give [n, channels], perhaps samples.T"
+                f"{MOST_CHANNELS} at most. Give [n, channels], perhaps samples.T."
             )
         if not samples.size:
             raise EmptyAudio(f"{name}: samples of shape {samples.shape}: there are none")

@@ -1,4 +1,4 @@
-"""Which decoder is asked, in turn: libsndfile, PyAV, an ffmpeg program.
+"""Which decoder is asked: libsndfile, then PyAV, then an ffmpeg program.
 
 A refusal by one is not the last word, nor is the end of what it could decode: where bytes are left, the next
 one goes on from there. (Files that were joined are one after the other: see `autotag.audio.joined`.)
@@ -14,14 +14,12 @@ import soxr
 
 from autotag.audio.content import Content, View
 from autotag.audio.formats import Format
+from autotag.audio.loudness import SILENCE
 from autotag.audio.mel import Array
 from autotag.audio.parts import Part, ogg_streams
 from autotag.audio.sndfile import Libsndfile, Refused
 from autotag.errors import AudioError, NotAudio
 from autotag.system.progress import progressed
-
-SILENCE = 10 ** (-90 / 20)
-"""A peak below -90 dBFS, the last bit of a 16-bit file, is silence."""
 
 LEFT = 1 << 14
 """Bytes that a decoder may leave at the end: it reads ahead, and tags stand there."""
@@ -63,7 +61,7 @@ class Source(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
 
-class Asked:
+class PartSource:
     """A `Source` of one part of a content, by whichever decoder can, and by the next one where it cannot.
 
     Raises:

@@ -10,12 +10,16 @@ CHAIN = 3
 
 _AC3_KBITS = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640)
 
-_DTS = (rb"\x7f\xfe\x80\x01", rb"\xfe\x7f\x01\x80", rb"\x1f\xff\xe8\0", rb"\xff\x1f\0\xe8")
+DTS = (b"\x7f\xfe\x80\x01", b"\xfe\x7f\x01\x80", b"\x1f\xff\xe8\0", b"\xff\x1f\0\xe8")
+"""How a frame of DTS begins, with words of 16 or 14 bits, in either order."""
+
+IEC_61937 = b"\x72\xf8\x1f\x4e"
+"""Pa and Pb, which begin a burst, as 16-bit samples."""
 
 _MARKS = {
     "mpegts": re.compile(rb"G.{187}" * 5 + rb"|.{4}(?=" + rb"G.{191}" * 5 + rb")", re.S),
     "mpeg": re.compile(rb"\0\0\x01\xba[\x21-\x3f\x44-\x7f]"),
-    "dts": re.compile(rb"(?:" + rb"|".join(_DTS) + rb")"),
+    "dts": re.compile(b"|".join(map(re.escape, DTS))),
 }
 """By ffmpeg's name: a pattern that is no coincidence. Packets of M2TS begin with a time of four bytes."""
 

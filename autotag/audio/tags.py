@@ -33,7 +33,7 @@ def sound(content: Content) -> tuple[int, bytes]:
             count += 1
             here += length
         if count == MOST:
-            raise NotAudio(f"{content.name}: begins with {MOST} ID3 tags or more: remove the tags")
+            raise NotAudio(f"{content.name}: begins with {MOST} ID3 tags or more. Remove the tags.")
         if here and at + here > content.size:  # its length is damaged: the sound is somewhere behind
             return at + 10, content.read(at + 10, 4096)
         if here:

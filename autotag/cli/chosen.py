@@ -11,6 +11,8 @@ import typer
 from autotag.audio.folders import audio_files
 from autotag.audio.lists import listed
 from autotag.cli.options import (
+    PANELS,
+    RATE,
     Arch,
     Excerpts,
     Exclude,
@@ -36,9 +38,12 @@ from autotag.cli.run import Run, say
 from autotag.config import DEFAULT, RESOLUTIONS, Config, Excerpt
 from autotag.errors import ConfigError
 from autotag.models.registry import ModelChoice
-from autotag.request import ALL, TagRequest
+from autotag.request import TagRequest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+WANTED = TagRequest()
+"""Holds the default of each option about tags."""
 
 OPTION_OF = {
     "architecture": "--arch",
@@ -68,7 +73,8 @@ def with_options(**builders: Callable[..., Any]) -> Callable[[Command], Command]
             option for options in folded.values() for name, option in options.items() if name != "context"
         ]
         shown = {
-            option.name: option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in [*kept, *added]
+            option.name: option.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            for option in sorted([*kept, *added], key=_panel)
         }
         context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
 
@@ -89,8 +95,16 @@ def with_options(**builders: Callable[..., Any]) -> Callable[[Command], Command]
     return decorate
 
 
+def _panel(option: inspect.Parameter) -> int:
+    """Where the panel of an option stands in `--help`; arguments, and options without one, come first."""
+    for info in getattr(option.annotation, "__metadata__", ()):
+        if (panel := getattr(info, "rich_help_panel", None)) in PANELS:
+            return PANELS.index(panel)
+    return -1
+
+
 def given(context: typer.Context, *options: str) -> list[str]:
-    """Those of the options that stand on the command line."""
+    """Which of the options stand on the command line."""
     sources = {option: context.get_parameter_source(option) for option in options}
     return [option for option, source in sources.items() if source and source.name == "COMMANDLINE"]
 
@@ -109,7 +123,7 @@ def spelled(option: str) -> str:
 def chosen_model(
     context: typer.Context,
     arch: Arch = DEFAULT.arch,
-    sr: Rate = "12k",
+    sr: Rate = RATE,
     mels: Mels = DEFAULT.mels,
     hop: Hop = None,
     log: Scale = DEFAULT.log,
@@ -141,10 +155,10 @@ def chosen_hop(arch: str, mels: int) -> int:
 
 
 def chosen_request(
-    vocabulary: Vocabulary = ALL,
-    top: Top = 5,
-    threshold: Threshold = 0.0,
-    merge: Merge = True,
+    vocabulary: Vocabulary = WANTED.vocabulary,
+    top: Top = WANTED.top,
+    threshold: Threshold = WANTED.threshold,
+    merge: Merge = WANTED.merge,
     excerpt: Seconds = None,
     excerpts: Excerpts = None,
 ) -> TagRequest:

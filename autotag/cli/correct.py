@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from autotag.cli.library import LibraryFile, spoken, with_dash
+from autotag.cli.library import LibraryOption, spoken, with_dash
 from autotag.cli.options import OUTPUT, local_path
 from autotag.errors import LibraryError
 from autotag.system.text import printable
@@ -14,6 +14,9 @@ from autotag.system.text import printable
 def song_path(text: str) -> Path:
     """Parses the path of a song, which may begin with a dash."""
     return local_path(with_dash(text))
+
+
+song_path.__name__ = "path"  # which `--help` shows
 
 
 def correct(
@@ -25,13 +28,13 @@ def correct(
         list[str] | None,
         typer.Argument(metavar="TAG|-TAG...", help="Tags that it has and, with a minus, has not."),
     ] = None,
+    library: LibraryOption = None,
     undo: Annotated[
         bool,
         typer.Option(
             "--undo", help="Go by the scores of these tags again, or of all.", rich_help_panel=OUTPUT
         ),
     ] = False,
-    library: LibraryFile = None,
 ) -> None:
     """Say which tags a song of a library has and has not: autotag correct song.mp3 piano -guitar.
 

@@ -40,7 +40,7 @@ HINT = (
 
 MINUS = "\N{MINUS SIGN}"
 
-LibraryFile = Annotated[
+LibraryOption = Annotated[
     Path | None,
     typer.Option(
         "--library",
@@ -91,7 +91,7 @@ def scan(
     files: Files,
     model: ModelChoice,
     run: Run,
-    library: LibraryFile = None,
+    library: LibraryOption = None,
     force: Annotated[
         bool,
         typer.Option("--force", help="Tag all files again, also with another model.", rich_help_panel=OUTPUT),
@@ -179,7 +179,7 @@ def find(
             metavar="ORDER", help="List by score, path, duration, newest or random.", rich_help_panel=OUTPUT
         ),
     ] = "score",
-    library: LibraryFile = None,
+    library: LibraryOption = None,
 ) -> None:
     """Find the tracks of a library that have all of these tags: autotag find piano quiet -vocals."""
     from autotag.library.database import Library, default_path
@@ -234,7 +234,7 @@ def similar(
     copies: Annotated[
         bool, typer.Option("--copies", help="List every copy of a recording.", rich_help_panel=OUTPUT)
     ] = False,
-    library: LibraryFile = None,
+    library: LibraryOption = None,
 ) -> None:
     """List the tracks of a library that sound most like a song."""
     from autotag.library.alike import similar as search
@@ -246,7 +246,7 @@ def similar(
 
 
 def stats(
-    library: LibraryFile = None,
+    library: LibraryOption = None,
     minimum: Minimum = LIKELY,
     duplicates: Annotated[
         bool,

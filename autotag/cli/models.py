@@ -13,7 +13,7 @@ from autotag.models.registry import models as installed
 METRICS = {"ROC AUC": "roc_auc", "PR AUC": "pr_auc", "top 5": "top5"}
 SCORES_ARE = "agreement with the label source on the test split of each model's data set, not accuracy"
 SECONDS = 29.1
-"""Of music that costs are for, so that networks of short segments do not look cheap."""
+"""Costs are for so much music, so that networks of short segments do not look cheap."""
 
 
 def models(json: Json = False) -> None:

@@ -3,17 +3,15 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
-from autotag.config import HOPS, LOGS, MOST_EXCERPTS, RATES, RESOLUTIONS
+from autotag.config import DEFAULT, HOPS, LOGS, MOST_EXCERPTS, RATES, RESOLUTIONS
 from autotag.request import LIKELY
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-MODEL, TAGS, FILES, OUTPUT = "Model", "Tags", "Which files", "Output"
-"""Panels of `--help`."""
+FILES, MODEL, TAGS, FIELDS, OUTPUT = PANELS = "Which files", "Model", "Tags", "Fields", "Output"
+"""Panels of `--help`, in their order."""
 
 LOWEST, LARGEST = 1.0, 1e9
 """Seconds of an excerpt."""
@@ -64,6 +62,9 @@ def local_path(text: str) -> Path:
     return Path(text)
 
 
+local_path.__name__ = "path"  # which `--help` shows
+
+
 def number(text: str) -> float:
     """A number, or NaN for what is none."""
     try:
@@ -91,6 +92,9 @@ def output(*endings: str) -> Callable[[str], Path]:
 
 _RATES = {f"{rate // 1000}k": rate for rate in RATES} | {str(rate): rate for rate in RATES}
 _HOPS = {f"x{hop}": hop for hop in HOPS} | {str(hop): hop for hop in HOPS}
+
+RATE = f"{DEFAULT.sr // 1000}k"
+"""The default of `Rate`, as it is typed."""
 
 Arch = Annotated[
     str, typer.Option(help=f"Choose the architecture: {' or '.join(RESOLUTIONS)}.", rich_help_panel=MODEL)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from autotag.cli import options
-from autotag.cli.chosen import chosen_run, with_options
+from autotag.cli.chosen import WANTED, chosen_run, with_options
 from autotag.cli.run import Run
 from autotag.models.registry import select
-from autotag.request import ALL
 
 if TYPE_CHECKING:
     from autotag.speed.measure import Cost, Spread, Start
@@ -92,7 +91,7 @@ def _as_dict(
     costs: "list[Cost]", base: "Cost", starts: "dict[str, list[Start]]", rounds: int, device: str
 ) -> dict[str, Any]:
     from autotag.speed.measure import IMPORTS, overhead, ratio, spread
-    from autotag.system import machine
+    from autotag.system.machine import machine_facts
 
     def cold(name: str) -> dict[str, Any]:
         memory = [start.memory for start in starts[name] if start.memory]
@@ -119,7 +118,7 @@ def _as_dict(
         for cost in costs
     ]
     return {
-        "machine": machine.describe(),
+        "machine": machine_facts(),
         "device": device,
         "seconds_of_audio": costs[0].seconds,
         "rounds": rounds,
@@ -135,7 +134,7 @@ def _show(costs: "list[Cost]", base: "Cost", starts: "dict[str, list[Start]]", r
 
     from autotag.outputs.stream import WIDE
     from autotag.speed.measure import IMPORTS, overhead, ratio, spread
-    from autotag.system import machine
+    from autotag.system.machine import machine_facts
 
     def cold(name: str) -> tuple[str, str]:
         memory = max((start.memory or 0 for start in starts[name]), default=0)
@@ -164,13 +163,12 @@ def _show(costs: "list[Cost]", base: "Cost", starts: "dict[str, list[Start]]", r
     console = Console(width=WIDE, soft_wrap=True, highlight=False)
     console.print(table)
     seconds, memory = cold(IMPORTS)
-    seconds, memory = cold(IMPORTS)
     spreads = f" of {rounds} rounds, ± half the distance of the quartiles" if rounds > 1 else " of one round"
     console.print(
         f"For {costs[0].seconds:.1f} s of audio: medians{spreads}. 1 is {base.name}: as many times as long, "
         f"round by round. Start to tags: a new process, of which imports take {seconds} s and {memory} MB."
     )
-    console.print(", ".join(f"{name} {value}" for name, value in machine.describe().items()))
+    console.print(", ".join(f"{name} {value}" for name, value in machine_facts().items()))
 
 
 def _around(found: "Spread", digits: int) -> str:
@@ -196,7 +194,7 @@ def choose(
     min_auc: Annotated[
         float | None, typer.Option(min=0, max=1, metavar="N", help="Ask for a ROC AUC of at least N.")
     ] = None,
-    vocabulary: options.Vocabulary = ALL,
+    vocabulary: options.Vocabulary = WANTED.vocabulary,
     models: options.Models = None,
     again: Annotated[
         bool, typer.Option("--again", help="Measure the speed of the models on this machine again.")

@@ -11,6 +11,7 @@ import typer
 from autotag.batch import processes, tag_files
 from autotag.cli import options
 from autotag.cli.chosen import (
+    WANTED,
     Files,
     chosen_files,
     chosen_model,
@@ -25,7 +26,7 @@ from autotag.cli.run import Run
 from autotag.config import DEFAULT, Config
 from autotag.errors import AudioError
 from autotag.models.registry import ModelChoice, comparable, find, select
-from autotag.request import ALL, TagRequest
+from autotag.request import TagRequest
 from autotag.result import Result
 from autotag.system.cores import usable_cores
 from autotag.views import TAGGRAM_TAGS
@@ -85,7 +86,7 @@ def taggram(
     top: Annotated[
         int, typer.Option(min=0, metavar="N", help="Draw at most N tags. 0 draws all.")
     ] = TAGGRAM_TAGS,
-    vocabulary: options.Vocabulary = ALL,
+    vocabulary: options.Vocabulary = WANTED.vocabulary,
     arch: options.Arch = "musicnn",
 ) -> None:
     """Write a file's tags over time as a picture, a page or numbers.
@@ -148,7 +149,7 @@ def sonify(
     run: Run,
     mels: options.Mels = DEFAULT.mels,
     hop: options.Hop = None,
-    sr: options.Rate = "12k",
+    sr: options.Rate = options.RATE,
     all_: Annotated[
         bool, typer.Option("--all", help="Write a page (.html) with the sounds of all bands and hops.")
     ] = False,
@@ -206,8 +207,8 @@ def report(
     files: Files,
     run: Run,
     models: options.Models = None,
-    vocabulary: options.Vocabulary = ALL,
-    top: options.Top = 5,
+    vocabulary: options.Vocabulary = WANTED.vocabulary,
+    top: options.Top = WANTED.top,
 ) -> None:
     """Write a page that plays songs and shows what every model says of them, and what that costs."""
     from autotag.system.files import replacing

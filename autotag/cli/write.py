@@ -23,7 +23,7 @@ from autotag.cli.chosen import (
     spelled,
     with_options,
 )
-from autotag.cli.options import OUTPUT, Exclude, FilesFrom, Include, Jobs, Paths, Shard, output
+from autotag.cli.options import FIELDS, OUTPUT, Exclude, FilesFrom, Include, Jobs, Paths, Shard, output
 from autotag.cli.run import Run, say
 from autotag.config import Config
 from autotag.models.registry import ModelChoice
@@ -41,9 +41,6 @@ if TYPE_CHECKING:
     from autotag.outputs.filetags import Written
 
 STDOUT = Path("-")
-
-FIELDS = "Fields"
-"""A panel of `--help`."""
 
 
 def files_or_none(

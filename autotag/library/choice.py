@@ -1,6 +1,7 @@
 """Which tags a track has: by the scores of a network's outputs, and by what a person said."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 
 from autotag.meaning import MEANINGS, Output, meaning_of
@@ -9,8 +10,6 @@ from autotag.result import Tag
 
 EVERY_TAG = Selection(top=0)
 """All meanings of all vocabularies."""
-
-EVERY_OUTPUT = Selection(top=0, merge=False)
 
 
 def meanings() -> str:
@@ -46,15 +45,14 @@ def tags_of(
 def corrected(
     found: Iterable[Tag], corrections: Mapping[str, bool], selection: Selection = EVERY_TAG
 ) -> tuple[Tag, ...]:
-    """The same from tags that have their scores."""
+    """The tags of a track, as `tags_of` gives them, from tags that have their scores."""
     said = [Tag(name, float(has)) for name, has in corrections.items()]
     heard = [tag for tag in found if meaning_of(tag.tag).name not in corrections]
     every = Selection(top=0, merge=selection.merge).narrow([*heard, *said])
     kept = [tag for tag in every if not _denied(meaning_of(tag.tag).name, corrections)]
     shown = {tag.tag for tag in kept}
     kept += [tag for tag in said if tag.score and tag.tag not in shown]
-    chosen = [tag for tag in kept if tag.score >= selection.lowest]
-    return tuple(sorted(chosen, key=lambda tag: -tag.score)[: selection.top or None])
+    return replace(selection, merge=False).narrow(kept)
 
 
 def _denied(name: str, corrections: Mapping[str, bool]) -> bool:

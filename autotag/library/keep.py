@@ -104,9 +104,7 @@ def open_sink(path: Path, model: ModelFile, request: TagRequest, force: bool = F
     if path.exists() and not path.is_file():
         raise SinkError(f"{path}: a folder, pipe or device. Name a file.")
     with alone(path) as notes, closing(_open(path.resolve(), path.suffix, model, request, force)) as sink:
-        if (
-            path.suffix == ".sqlite"
-        ):  # which keeps all scores, and checks by itself that they are of one model
+        if path.suffix == ".sqlite":  # a library keeps all scores, and checks that they are of one model
             yield sink
             return
         with one_choice(path, notes, sink.stamps(), model, request, force):

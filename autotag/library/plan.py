@@ -46,7 +46,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PlanRequest:
     """How a plan is made.
 
     Attributes:
@@ -62,7 +62,7 @@ class Asked:
     drop_missing: bool = False
 
 
-def plan(stamps: Mapping[str, Stamp], named: Iterable[Path], asked: Asked = Asked()) -> Plan:
+def plan(stamps: Mapping[str, Stamp], named: Iterable[Path], asked: PlanRequest = PlanRequest()) -> Plan:
     """Compare what a library knows with files and the audio below folders; changes nothing.
 
     A file is unchanged if its path, size and time of change are, as far as the coarser of two file systems
@@ -108,7 +108,7 @@ def plan(stamps: Mapping[str, Stamp], named: Iterable[Path], asked: Asked = Aske
     return found
 
 
-def _is_usable(root: str, count: int, asked: Asked, found: Plan) -> bool:
+def _is_usable(root: str, count: int, asked: PlanRequest, found: Plan) -> bool:
     """Whether a file or folder that is named, of which so much is known, is there and may be read."""
     try:
         if stat.S_ISDIR(os.stat(root).st_mode):  # noqa: PTH116
@@ -128,7 +128,7 @@ def _is_usable(root: str, count: int, asked: Asked, found: Plan) -> bool:
 
 
 def _look(
-    roots: list[str], counts: Mapping[str, int], known: Mapping[str, Stamp], asked: Asked, found: Plan
+    roots: list[str], counts: Mapping[str, int], known: Mapping[str, Stamp], asked: PlanRequest, found: Plan
 ) -> tuple[dict[str, Stamp], dict[str, tuple[int, int]]]:
     """Size and time of each file that is there, and what is the same for all names of one file."""
     seen: dict[str, Stamp] = {}
@@ -169,7 +169,7 @@ def _gone(
     root_of: Mapping[str, str],
     known: Mapping[str, Stamp],
     seen: Mapping[str, Stamp],
-    asked: Asked,
+    asked: PlanRequest,
     found: Plan,
 ) -> tuple[dict[str, Stamp], dict[str, str]]:
     """What is missing and asked for; and of it, what may be away, with its place."""
@@ -194,7 +194,11 @@ def _gone(
 
 
 def _compare(
-    stamps: Mapping[str, Stamp], seen: Mapping[str, Stamp], old: Mapping[str, str], asked: Asked, found: Plan
+    stamps: Mapping[str, Stamp],
+    seen: Mapping[str, Stamp],
+    old: Mapping[str, str],
+    asked: PlanRequest,
+    found: Plan,
 ) -> None:
     for path, stamp in seen.items():
         before = stamps.get(old.get(path, path))
@@ -219,7 +223,7 @@ def _compare(
 
 
 def _join(inodes: Mapping[str, tuple[int, int]], found: Plan) -> None:
-    """Of several names of one file, all but the first are not tagged but take over its tags."""
+    """Where one file has several names, tag the first: the others take over its tags."""
     first: dict[tuple[int, int], str] = {}
     for path in found.tag:
         inode = inodes.get(path)

@@ -5,12 +5,11 @@ import os
 import sys
 from array import array
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from autotag.result import Failure, Outcome, Result, Tag, from_row, to_row
-
-HIGHEST = (1 << 63) - 1
-"""What SQLite keeps of a number; a broken clock gives files times beyond it."""
+from autotag.system.files import LATEST
 
 
 def as_path(kept: Any) -> str:
@@ -39,7 +38,7 @@ def values_of(outcome: Outcome) -> dict[str, Any]:
     row = to_row(outcome)
     for name in ("size", "modified"):
         if row.get(name) is not None:
-            row[name] = max(-HIGHEST, min(row[name], HIGHEST))
+            row[name] = max(-LATEST, min(row[name], LATEST))  # what SQLite holds
     row["path"] = stored(outcome.path or "")
     if isinstance(outcome, Result):
         row["warnings"] = json.dumps(row["warnings"], ensure_ascii=False)
@@ -64,19 +63,7 @@ def outcome_of(row: Mapping[str, Any], tags: tuple[Tag, ...]) -> Outcome:
     values |= {"ok": True, "tags": [], "warnings": json.loads(row["warnings"] or "[]")}
     found = from_row(values)
     assert isinstance(found, Result)
-    return Result(
-        path,
-        found.model,
-        found.sha256,
-        found.duration,
-        found.segments,
-        tags,
-        found.ms,
-        found.warnings,
-        found.excerpt,
-        found.size,
-        found.modified,
-    )
+    return replace(found, path=path, tags=tags)
 
 
 def as_bytes(scores: Any) -> bytes:

@@ -15,7 +15,7 @@ from autotag.library.database import Library, default_path
 from autotag.library.file import other_model
 from autotag.library.gone import is_missing
 from autotag.library.keep import Progress
-from autotag.library.plan import Asked, Plan, plan
+from autotag.library.plan import Plan, PlanRequest, plan
 from autotag.library.sound import sound_hash
 from autotag.models.registry import ModelChoice, find
 from autotag.outputs.sink import Stamp, alone
@@ -114,7 +114,7 @@ def scan(
                 raise other_model(known, file)
         file = file or find(choice or DEFAULT)
         rules = {"include": include, "exclude": exclude, "shard": shard, "hidden": hidden}
-        asked = Asked(rules, file.sha256, retry_failed, force, drop_missing)
+        asked = PlanRequest(rules, file.sha256, retry_failed, force, drop_missing)
         relocated = _relocated(stamps, named, moved_from)
         for old, new in relocated:
             stamps[new] = stamps.pop(old)

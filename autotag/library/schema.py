@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 
 VERSION = "2"
-"""Of the schema that this code reads and writes; `autotag.library.migrate` brings version 1 to it."""
+"""The version that this code reads and writes; `autotag.library.migrate` brings version 1 to it."""
 
 INDEXED = 0.05
 """Most scores are lower than this, and few people look for those: finding them takes a little longer."""
@@ -88,7 +88,7 @@ CREATE VIEW top_tags AS          -- for people: SELECT * FROM top_tags
 
 
 def statements() -> Iterator[str]:
-    """Those of `SCHEMA` one by one: `executescript` would end the transaction."""
+    """The statements of `SCHEMA` one by one: `executescript` would end the transaction."""
     statement = ""
     for line in SCHEMA.splitlines(keepends=True):
         statement += line

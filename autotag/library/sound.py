@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from autotag.result import Outcome
 from autotag.system.files import size_and_time
@@ -24,7 +24,11 @@ Span = tuple[int, int]
 
 ASF_DATA = bytes.fromhex("3626b2758e66cf11a6d900aa0062ce6c")
 
-CHUNKS = {b"RIFF": "little", b"RF64": "little", b"FORM": "big"}
+Order = Literal["little", "big"]
+
+CHUNKS: dict[bytes, Order] = {b"RIFF": "little", b"RF64": "little", b"FORM": "big"}
+"""How a file of chunks begins, and the order of the bytes in its numbers."""
+
 AUDIO_CHUNKS = (b"fmt ", b"data", b"ds64", b"COMM", b"SSND")
 
 
@@ -122,13 +126,13 @@ def _flac(file: BinaryIO, start: int, end: int) -> Iterator[Span]:
     yield min(at, end), end
 
 
-def _chunks(file: BinaryIO, at: int, end: int, order: str) -> Iterator[tuple[bytes, int, int]]:
+def _chunks(file: BinaryIO, at: int, end: int, order: Order) -> Iterator[tuple[bytes, int, int]]:
     """Name, start and end of what chunks of RIFF or IFF hold."""
     for _ in range(MOST_PIECES):
         head = _at(file, at, 8)
         if at >= end or len(head) < 8:
             return
-        length = int.from_bytes(head[4:], "little" if order == "little" else "big")
+        length = int.from_bytes(head[4:], order)
         if head[:4] == b"data" and length in (0, 0xFFFFFFFF):
             length = end - at - 8  # it goes on to the end: the length stands elsewhere, or was never written
         yield head[:4], at + 8, min(end, at + 8 + length)

@@ -131,7 +131,7 @@ def select(patterns: Sequence[str] | None = None, vocabulary: str | None = None)
 
 
 def comparable(files: Sequence[ModelFile]) -> list[ModelFile]:
-    """Those of the files whose metrics are of the same data, for no others say which model is better.
+    """The files whose metrics are of the same data, for no others say which model is better.
 
     The data are those of the default model, or else those of the most files.
     """
@@ -141,6 +141,11 @@ def comparable(files: Sequence[ModelFile]) -> list[ModelFile]:
         by_data.setdefault((file.metadata.dataset, split), []).append(file)
     groups = by_data.values()
     return max(groups, key=lambda group: (any(file.name == DEFAULT.name for file in group), len(group)))
+
+
+def auc(file: ModelFile) -> float:
+    """The ROC AUC by which models are ranked; 0 where nobody measured it."""
+    return file.metadata.roc_auc or 0.0
 
 
 def find(choice: ModelChoice) -> ModelFile:

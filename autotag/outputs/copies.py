@@ -82,7 +82,7 @@ def put_copy(
             check(Path(name))
             now = target.stat()
             if (now.st_size, now.st_mtime_ns) != (status.st_size, status.st_mtime_ns):
-                raise TagsUnwritable(f"{target}: was changed by another program just now: try again")
+                raise TagsUnwritable(f"{target}: was changed by another program just now. Try again.")
             release()
             os.replace(name, target)  # noqa: PTH105 names need not be UTF-8
     except OSError as error:

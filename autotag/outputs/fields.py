@@ -94,7 +94,7 @@ def read_names(path: Path) -> dict[str, str]:
 
 
 def unknown_names(names: Iterable[str]) -> dict[str, str]:
-    """Those of some names, in lower case, that are no tag, genre or mood; and the nearest that is one."""
+    """Which names, in lower case, are no tag, genre or mood, and the nearest that is one."""
     known = {name for each in MEANINGS for name in (each.name, *each.synonyms, each.genre, each.mood) if name}
     known |= {output.tag for model in models().values() for output in model.metadata.outputs}
     lower = {name.lower(): name for name in sorted(known)}

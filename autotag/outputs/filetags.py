@@ -31,7 +31,7 @@ class Written:
         changes: of its fields; none if it was as asked already.
         kept: changes not made, because a person wrote the old values.
         warnings: what a person should know, such as that a hard link is broken.
-        skipped: why nothing was written though something was to be; empty otherwise.
+        skipped: why nothing was written though something was to be; empty if nothing was skipped.
     """
 
     path: str
@@ -42,7 +42,7 @@ class Written:
     ok: ClassVar[bool] = True
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as plain values for JSON."""
+        """What was written as plain values for JSON."""
         found: dict[str, Any] = {"path": as_unicode(self.path)}
         if found["path"] != self.path:
             found["path_bytes"] = path_bytes(self.path)
@@ -187,7 +187,7 @@ def _take_back(
             raise ValueError("two of them")
         before = parse(text[0], container)
     except _NOT_OURS as error:
-        raise TagsUnreadable(f"{path}: its field {BEFORE} is not what autotag wrote: delete it") from error
+        raise TagsUnreadable(f"{path}: its field {BEFORE} is not what autotag wrote. Delete it.") from error
     container.take(BEFORE)
     before.take_back(container)
     untouched = bool(before.states) and before.states[-1].is_now(now)

@@ -27,10 +27,10 @@ from autotag.outputs.containers import (
 )
 
 OLD_NAMES = {"TCO": "TCON", "TXX": "TXXX", "COM": "COMM", "TT1": "TIT1", "GP1": "GRP1"}
-"""Of frames in version 2.2, and what they are called since."""
+"""Names of frames in version 2.2, and what they are called since."""
 
 LANGUAGE = b"eng"
-"""Of a comment: iTunes and others look for this one only."""
+"""The language of a comment: iTunes and others look for this one only."""
 
 MOST = 1 << 28
 """The size of a tag is a number of 28 bits."""

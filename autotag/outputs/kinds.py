@@ -36,32 +36,18 @@ MOST_TAGS = 64
 UNKNOWN = "nothing that autotag knows"
 
 OTHERS = (
-    (b"0&\xb2u\x8ef\xcf\x11", "WMA"),
-    (b"MAC ", "Monkey's Audio"),
-    (b"wvpk", "WavPack"),
-    (b"MPCK", "Musepack"),
-    (b"MP+", "Musepack"),
-    (b"TTA", "True Audio"),
-    (b"DSD ", "DSD"),
-    (b"caff", "a Core Audio file"),
-    (b".snd", "AU"),
     (b"RF64", "a WAV of over 4 GiB (RF64)"),
     (b"BW64", "a WAV of over 4 GiB (BW64)"),
-    (b"riff", "Wave64"),
     (b"RIFF", "a RIFF that is no WAV"),
     (b"FORM", "an IFF that is no AIFF"),
-    (b"\x1aE\xdf\xa3", "Matroska or WebM"),
-    (b"\x0bw", "AC-3"),
-    (b"\x7f\xfe\x80\x01", "DTS"),
     (b"MThd", "MIDI"),
-    (b"#!AMR", "AMR"),
     (b"%PDF", "a PDF"),
     (b"PK\3\4", "a ZIP archive"),
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
     (b"GIF8", "a picture"),
 )
-"""First bytes and name of what autotag writes no tags into."""
+"""First bytes and name of what is no sound, or one that `autotag.audio.formats` calls by another name."""
 
 
 def read_tags(path: Path) -> TagContainer:

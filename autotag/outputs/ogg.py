@@ -19,7 +19,7 @@ MOST = 1 << 28
 """Bytes within which comments have to end."""
 
 CONTINUED, FIRST, LAST = 1, 2, 4
-"""Of the flags of a page: it begins within a packet; it is the first or the last of its stream."""
+"""Flags of a page: it begins within a packet; it is the first or the last of its stream."""
 
 UNFINISHED = b"\xff" * 8
 """The place in the sound that a page has on which no packet ends."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TextIO
 
 from autotag.meaning import Output
-from autotag.models.registry import ModelFile, comparable
+from autotag.models.registry import ModelFile, auc, comparable
 from autotag.request import Selection, TagRequest
 from autotag.result import Failure, Result
 from autotag.speed.measure import Cost, load_models, score_song
@@ -93,15 +93,10 @@ def _marks(costs: Sequence[Cost]) -> dict[str, Cost]:
     fastest = min(costs, key=lambda cost: cost.ms("mel", "model"))
     same_data = {file.sha256 for file in comparable([cost.file for cost in costs])}
     ranked = [cost for cost in costs if cost.file.sha256 in same_data]
-    best = max(ranked, key=auc)
-    good = [cost for cost in ranked if auc(cost) >= auc(best) - MARGIN]
+    best = max(ranked, key=lambda cost: auc(cost.file))
+    good = [cost for cost in ranked if auc(cost.file) >= auc(best.file) - MARGIN]
     sensible = min(good, key=lambda cost: cost.ms("mel", "model"))
     return {"fastest": fastest, "best": best, "sensible": sensible}
-
-
-def auc(cost: Cost) -> float:
-    """The model's ROC AUC; 0 where nobody measured it."""
-    return cost.file.metadata.roc_auc or 0.0
 
 
 def write_comparison(rows: Sequence[Row], stream: TextIO) -> None:

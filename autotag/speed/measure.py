@@ -38,7 +38,7 @@ class Spread(NamedTuple):
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Of one value all three are that value."""
+    """Median and quartiles of some values; all three are the value where there is one."""
     if len(values) < 2:
         return Spread(values[0], values[0], values[0])
     low, median, high = quantiles(values, n=4, method="inclusive")
@@ -75,7 +75,7 @@ class Cost:
 
     @property
     def seconds(self) -> float:
-        """Of audio that was tagged."""
+        """Seconds of audio that were tagged."""
         return sum(scores.duration if scores.excerpt is None else scores.excerpt for scores in self.scores)
 
     @property
@@ -167,7 +167,7 @@ def measure(
     excerpt: Excerpt | float | None = None,
     progress: Progress | None = None,
 ) -> list[Cost]:
-    """Tag all songs with every model in turn, as often as there are rounds.
+    """Tag all songs with one model after another, as often as there are rounds.
 
     The order is another one in every round. Two more rounds before, or one if there is only one, are not
     counted: they compile and fill caches.
@@ -246,7 +246,7 @@ MEMORY = "import atexit; from autotag.system.machine import peak; atexit.registe
 def cold(
     song: Path, names: Iterable[str], rounds: int, progress: Progress | None = None
 ) -> dict[str, list[Start]]:
-    """Start a new autotag for every model in turn; under `IMPORTS`, what those imports alone take."""
+    """Start a new autotag for one model after another; under `IMPORTS`, what those imports alone take."""
     tag = f"{MEMORY}; from autotag.cli.main import main; main()"
     commands = {IMPORTS: ["-c", f"{MEMORY}; {IMPORTS}"]}
     commands |= {name: ["-c", tag, "tag", str(song.absolute()), "--model", name] for name in names}

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from autotag.config import RESOLUTIONS
 from autotag.errors import ExtraMissing
-from autotag.speed.compare import auc
+from autotag.models.registry import auc
 from autotag.speed.measure import Cost, spread
 
 try:
@@ -20,12 +21,13 @@ except ImportError as error:
 Box = tuple[float, float, float, float]
 
 SIZE = 7
-"""Of the labels, in points."""
+"""Height of the labels, in points."""
 
 OFFSETS = (4, -4 - SIZE, 4 + SIZE, -4 - 2 * SIZE, 4 + 2 * SIZE, -4 - 3 * SIZE)
 """How much higher than its point a label begins: the first where there is room."""
 
-COLOURS = {"vgg": "#0072b2", "musicnn": "#d55e00"}
+COLOURS = dict(zip(RESOLUTIONS, ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00"), strict=False))
+"""Colours that people who see red and green alike can tell apart (Okabe and Ito), by architecture."""
 
 
 def draw(costs: Sequence[Cost], path: Path) -> None:
@@ -45,8 +47,8 @@ def draw(costs: Sequence[Cost], path: Path) -> None:
             bar = [[middle - low], [high - middle]]
             work.errorbar(cost.gmac, middle, yerr=bar, fmt="o", color=colour)
             if place in scored:
-                worth.errorbar(middle, auc(cost), xerr=bar, fmt="o", color=colour)
-        front = pareto([(ms[place].median, auc(costs[place])) for place in scored])
+                worth.errorbar(middle, auc(cost.file), xerr=bar, fmt="o", color=colour)
+        front = pareto([(ms[place].median, auc(costs[place].file)) for place in scored])
         worth.step(*zip(*front, strict=True), where="post", color="grey", zorder=0)
         worth.set(xscale="log", xlabel="ms for mel and network", ylabel="ROC AUC (label source, test)")
         work.set(xscale="log", yscale="log", xlabel="GMAC", ylabel="ms for mel and network")
@@ -61,13 +63,14 @@ def draw(costs: Sequence[Cost], path: Path) -> None:
         line = Line2D([], [], color="grey", label="Pareto front: nothing is better and faster")
         figure.legend(handles=[*dots, line], loc="outside lower center", ncols=3, frameon=False)
         figure.draw_without_rendering()  # from here on points are where they stay
-        _label(worth, [costs[place] for place in scored], [(ms[p].median, auc(costs[p])) for p in scored])
+        points = [(ms[place].median, auc(costs[place].file)) for place in scored]
+        _label(worth, [costs[place] for place in scored], points)
         _label(work, costs, [(cost.gmac, found.median) for cost, found in zip(costs, ms, strict=True)])
         figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
 def pareto(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Those of the points (cost, worth) that no other one beats, the cheapest first.
+    """The points (cost, worth) that no other one beats, the cheapest first.
 
     >>> pareto([(3.0, 0.9), (1.0, 0.8), (2.0, 0.7), (4.0, 0.9)])
     [(1.0, 0.8), (3.0, 0.9)]

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
-from autotag.system import files, machine
+from autotag.system import files
 from autotag.system.files import replacing
+from autotag.system.machine import machine_facts
 
 NAME = "speeds.json"
 """The file, in the user's folder for caches."""
@@ -33,7 +34,7 @@ def remembered() -> dict[str, Speed]:
     found: dict[str, Speed] = {}
     with suppress(OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError):
         kept = json.loads((files.cache() / NAME).read_text("utf-8"))
-        if kept["machine"] == machine.describe():
+        if kept["machine"] == machine_facts():
             for sha256, speed in kept["speeds"].items():
                 if all(_is_number(speed[name]) for name in ("ms", "measured")):
                     found[sha256] = Speed(speed["ms"], speed["measured"])
@@ -47,7 +48,7 @@ def remember(speeds: Mapping[str, Speed]) -> None:
         path = files.cache() / NAME
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as part:
-            text = json.dumps({"machine": machine.describe(), "speeds": settled}, indent=1)
+            text = json.dumps({"machine": machine_facts(), "speeds": settled}, indent=1)
             part.write_text(text, "utf-8")
 
 

@@ -11,7 +11,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-FAR = 1 << 30
+LOCK_OFFSET = 1 << 30
 """The byte that is locked on Windows, where nobody can read it then."""
 
 
@@ -26,7 +26,7 @@ def locked(path: Path) -> Iterator[BinaryIO]:
     """
     with path.open("a+b") as file:
         if sys.platform == "win32":
-            file.seek(FAR)
+            file.seek(LOCK_OFFSET)
             try:
                 msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
             except OSError as error:

@@ -13,7 +13,7 @@ PACKAGES = ("onnxruntime", "numpy", "soundfile", "soxr", "autotag-music")
 """What speed depends on; the last one is this package, as it is called where packages are published."""
 
 
-def describe() -> dict[str, str | int]:
+def machine_facts() -> dict[str, str | int]:
     """Processor, cores this process may use, and the versions that speed depends on."""
     return {
         "processor": processor(),

@@ -122,8 +122,8 @@ def in_processes(
 
 
 def _heard(workers: list[Worker[Item, Outcome]], patience: float) -> list[Worker[Item, Outcome]]:
-    """Those at an item or at their start that have something to say, have ended, or were silent for too long;
-    waits for one, or a second.
+    """The workers at an item or at their start that have something to say, have ended, or were silent for too
+    long; waits for one, or a second.
     """
     awaited = {worker.connection: worker for worker in workers if worker.item or not worker.ready}
     started = time.monotonic()

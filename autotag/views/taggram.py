@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from autotag.audio.mel import Array
 from autotag.errors import VocabularyNotFound
-from autotag.models.registry import ModelFile
-from autotag.request import ALL, imply, merge
-from autotag.result import Tag
+from autotag.models.registry import ModelFile, auc
+from autotag.request import ALL, Selection, imply, merge
 from autotag.scores import Scores
 from autotag.system.text import as_json
+
+EVERY_OUTPUT = Selection(top=0, merge=False)
+"""Each name once, whatever it means."""
 
 PEAKS = 100
 """Peaks a second that an envelope is made of."""
@@ -36,9 +38,10 @@ class Cells(NamedTuple):
     scores: Array
 
 
-def preference(file: ModelFile) -> tuple[bool, float]:
+def preference(file: ModelFile) -> tuple[int, float]:
     """The higher, the better a model suits for tags over time: short segments first, then ROC AUC."""
-    return file.metadata.config.arch == "musicnn", file.metadata.roc_auc or 0.0
+    config = file.metadata.config
+    return -round(config.segment_samples / config.sr), auc(file)
 
 
 def too_short(scores: Scores) -> bool:
@@ -75,19 +78,10 @@ def cells(scores: Scores, most: int, top: int) -> Cells:
     starts = np.arange(0, len(scores.scores), together)
     counts = np.diff(starts, append=len(scores.scores))
     means = np.add.reduceat(scores.scores, starts, axis=0, dtype=np.float32) / counts[:, None]
-    names = [output.tag for output in scores.outputs]
-    columns = [_by_meaning(names, column) for column in means.tolist()]
+    columns = [imply(merge(EVERY_OUTPUT.choose(scores.outputs, column))) for column in means.tolist()]
     best = sorted(columns[0], key=lambda name: -max(column[name] for column in columns))[: top or None]
     values = np.array([[column[name] for name in best] for column in columns], np.float32)
     return Cells(np.append(edges[starts], scores.duration), tuple(best), values)
-
-
-def _by_meaning(names: list[str], column: list[float]) -> dict[str, float]:
-    """The scores of a column by meaning; a name of two vocabularies has the mean of its scores."""
-    found: dict[str, list[float]] = {}
-    for name, score in zip(names, column, strict=True):
-        found.setdefault(name, []).append(score)
-    return imply(merge(Tag(name, sum(each) / len(each)) for name, each in found.items()))
 
 
 def envelope(blocks: Iterable[Array], sr: int, columns: int) -> Array:

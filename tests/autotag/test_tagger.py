@@ -1,3 +1,5 @@
+"""One model, any sound: what is tagged, how long it may be, and what a Tagger outlives."""
+
 import pickle
 import subprocess
 import sys

@@ -43,10 +43,10 @@ EPOCHS = 20
 
 
 @pytest.fixture(scope="module")
-def work(data: Path, cache: Path, narrow_train: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def work(data: Path, cache: Path, here: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a finished run."""
     work = tmp_path_factory.mktemp("runs")
-    run = narrow_train(*fit_command(data, cache, work))
+    run = here(*fit_command(data, cache, work))
     assert run.returncode == 0, run.stderr
     assert re.search(r"too few .* clips for an AUC: \d+ of 50 in valid, \d+ of 50 in test \(-v", run.stderr)
     assert "no AUC in valid" not in run.stderr, "names are details"
@@ -175,7 +175,7 @@ def test_every_step_of_the_recipe_is_taken(
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX signal")
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(
-    data: Path, cache: Path, work: Path, narrow_train: Run, here: Run, tmp_path: Path
+    data: Path, cache: Path, work: Path, here: Run, tmp_path: Path
 ) -> None:
     command = fit_command(data, cache, tmp_path)
     run, whole = tmp_path / NAME / "seed-0", work / NAME / "seed-0"
@@ -184,7 +184,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(
             time.sleep(0.05)
         process.kill()
     assert len(losses(run)) < EPOCHS
-    resumed = narrow_train(*command)
+    resumed = here(*command)
     assert resumed.returncode == 0
     assert '"epoch": 1,' not in resumed.stderr, "it began again"
     assert f'"epoch": {EPOCHS},' in resumed.stderr

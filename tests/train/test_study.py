@@ -73,7 +73,7 @@ def outcome(work: Path) -> dict[str, Any]:
     }
 
 
-def test_tables_2_and_3_are_printed_without_a_data_set(train: Run) -> None:
+def test_tables_2_and_3_are_printed_without_a_data_set(train: Run, here: Run) -> None:
     run = train("study", "--list")
     assert run.returncode == 0, run.stderr
     heading, *rows, note = run.stdout.splitlines()
@@ -84,7 +84,7 @@ def test_tables_2_and_3_are_printed_without_a_data_set(train: Run) -> None:
     assert "vgg-16k-8-x1-log 1820 4 5 9 10 2 2 2 1 1.447 17,362,612 no" in words
     assert "musicnn-12k-48-x1-db 140 2 all 0.989 7,966,168 yes" in words
     assert note.startswith("Frames and GMAC are of one segment")
-    assert len(train("study", "--list", "--only", "musicnn-*").stdout.splitlines()) == 12 + 2
+    assert len(here("study", "--list", "--only", "musicnn-*").stdout.splitlines()) == 12 + 2
 
 
 @pytest.mark.slow
@@ -129,7 +129,7 @@ def times(work: Path) -> dict[Path, int]:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX signal")
 def test_a_killed_grid_comes_to_the_same_end(
-    msd: Path, cache: Path, work: Path, narrow_train: Run, tmp_path: Path
+    msd: Path, cache: Path, work: Path, here: Run, tmp_path: Path
 ) -> None:
     """As the same runs that nobody disturbed."""
     one_seed = [*command(msd, cache, tmp_path), "--runs", "1"]
@@ -139,7 +139,7 @@ def test_a_killed_grid_comes_to_the_same_end(
             time.sleep(0.01)
         process.kill()
     assert len(list(tmp_path.rglob("result.json"))) == 1
-    run = narrow_train(*one_seed)
+    run = here(*one_seed)
     assert run.returncode == 0, run.stderr
     assert f"{NAMES[0]} seed 0" not in run.stderr, "what was complete was left alone"
     found = outcome(tmp_path)

@@ -28,7 +28,7 @@ from train.errors import DataError
 from train.locks import in_turn
 
 State = np.dtype([("bytes", "<i8"), ("modified", "<i8"), ("outcome", "S1")])
-"""Of a clip in the cache: size and time (ns) of the file that was read, and what came of it (see below)."""
+"""What is kept of a clip: size and time (ns) of the file that was read, and its outcome (see below)."""
 
 WHOLE, SHORT, FAILED = b"w", b"s", b"f"
 """Outcomes: 29.1 s or more; less than that, repeated to fill them; cannot be decoded, or silent."""

@@ -63,7 +63,7 @@ class Dataset:
     left_out: dict[str, str] = field(default_factory=dict)
 
     def with_files(self) -> Self:
-        """The same, with the clips that have no file among `left_out`.
+        """The data set with the clips that have no file among `left_out`.
 
         Raises:
             DataError: no clip has a file.
@@ -100,7 +100,7 @@ class Dataset:
         return dict(Counter(self.split.tolist()))
 
     def with_columns(self, columns: Sequence[int]) -> Self:
-        """The same with some of its outputs, in another order."""
+        """The data set with some of its outputs, in another order."""
         return replace(
             self,
             truth=self.truth[:, columns],

@@ -1,8 +1,8 @@
 """What a score means: of the clips that get 0.7 for a tag, about 70 % are to have it.
 
-A network learns the probabilities of its label source, which are shy: a tag that a clip surely has may get
-0.3. Its logits are stretched by one slope for each vocabulary and moved by an offset for each tag, near to
-one of the vocabulary, found on clips that it has not learned from. Both are folded into its last layer.
+A network learns the probabilities of its label source, which are too low: a tag that a clip surely has may
+get 0.3. Its logits are stretched by one slope for each vocabulary and moved by an offset for each tag, near
+to one of the vocabulary, found on clips that it has not learned from. Both are folded into its last layer.
 """
 
 from collections.abc import Sequence

@@ -58,7 +58,7 @@ def tilt(batch: Batch) -> Batch:
 
 
 def mix(batch: Batch) -> Batch:
-    """Mix the clips of half of the batches in pairs, and their probabilities likewise."""
+    """Mix the clips of half of the batches in pairs, and their probabilities with them."""
     if rand(()) >= 0.5:
         return batch
     power, target, hint = batch

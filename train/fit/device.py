@@ -16,7 +16,7 @@ from autotag.system.cores import usable_cores
 from train.errors import RunError
 
 SIDES = {"cuda": 8192, "cpu": 2048}
-"""Of the matrices whose product tells the peak of a device."""
+"""Rows of the matrices whose product tells the peak of a device."""
 
 
 def join(name: str) -> tuple[torch.device, int, int]:
@@ -38,7 +38,7 @@ def join(name: str) -> tuple[torch.device, int, int]:
         torch.empty(0, device=device)
     except (AssertionError, RuntimeError) as error:
         raise RunError(
-            f"--device {name}: {str(error).splitlines()[0]}: use cpu, or cuda with a GPU"
+            f"--device {name}: {str(error).splitlines()[0]}. Use cpu, or cuda with a GPU."
         ) from error
     if device.type == "cpu" and sys.platform == "linux":
         _keep_memory()
@@ -69,8 +69,8 @@ def readers(device: torch.device) -> int:
     return min(8, max(1, usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", 1))))
 
 
-def describe(device: torch.device) -> str:
-    """What figures measured on a device should say of it."""
+def device_name(device: torch.device) -> str:
+    """The device in words: figures of speed mean nothing without it."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"

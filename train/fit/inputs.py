@@ -10,7 +10,7 @@ from train.fit.teachers import labelled_segments, segment_at
 
 
 def cut(batch: Batch, config: Config, recipe: Recipe) -> Batch:
-    """As much of each clip as the network sees at once, with its target and hint."""
+    """What the network sees at once of each clip, with its target and hint."""
     if recipe.segments:
         return Batch(*labelled_segments(*batch, config))
     if config.frames < batch.power.shape[2]:

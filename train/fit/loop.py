@@ -23,11 +23,11 @@ from train.data.dataset import Dataset
 from train.errors import RunError
 from train.fit import run as runs
 from train.fit.augment import Batch, augment
-from train.fit.device import describe, join, peak, precision, readers
+from train.fit.device import device_name, join, peak, precision, readers
 from train.fit.hints import Pupil, hint_loss
 from train.fit.inputs import cut, network_input
 from train.fit.predict import loss_of, predict
-from train.fit.prepare import Task, prepare
+from train.fit.prepare import Task, agree, prepare
 from train.fit.recipe import Recipe
 from train.fit.run import RunResult
 from train.fit.settle import settled
@@ -117,12 +117,12 @@ def begin(task: Task) -> Training:
         training.history = state["history"]
     elif task.start:
         network.inherit(runs.best(task.start)["model"])
-    task.agree((task.fingerprint, len(training.history)))
+    agree((task.fingerprint, len(training.history)), task.run, task.ranks)
     if task.ranks > 1:
         training.shared = DistributedDataParallel(pupil)
     if task.first:
         form = str(precision(device)).removeprefix("torch.")
-        say(f"{task.config.name}: trains on {describe(device)} in {form}")
+        say(f"{task.config.name}: trains on {device_name(device)} in {form}")
     return training
 
 
@@ -252,7 +252,7 @@ def finish(task: Task, training: Training) -> None:
         bytes_per_clip=bytes_per_clip(config),
         seconds=round(seconds, 1),
         clips_per_second=round(recipe.epochs * len(task.clips) / max(seconds, 1e-9), 2),
-        device=describe(task.device) + (f", {task.ranks} of them" if task.ranks > 1 else ""),
+        device=device_name(task.device) + (f", {task.ranks} of them" if task.ranks > 1 else ""),
         precision=str(precision(task.device)).removeprefix("torch."),
         commit=best["commit"],
     )

@@ -61,10 +61,6 @@ class Task:
         """Whether this process validates and writes."""
         return self.rank == 0
 
-    def agree(self, value: Any) -> Any:
-        """The value, once all processes have it."""
-        return _agree(value, self.run, self.ranks)
-
 
 def prepare(
     config: Config,
@@ -96,7 +92,7 @@ def prepare(
         runs.claim(run, wanted | {"processes": ranks})
     if ranks > 1:
         distributed.barrier()
-    if _agree(runs.result(run) is not None, run, ranks):
+    if agree(runs.result(run) is not None, run, ranks):
         (run / "last.pt").unlink(missing_ok=True)
         return None
     power, usable = _shared_cache(partial(mel_power, dataset, config, cache), ranks)
@@ -107,26 +103,26 @@ def prepare(
     clips = training_clips(dataset, config, cache, recipe)
     aims = hashlib.sha256(clips.target.tobytes() + clips.hint.tobytes()).hexdigest()
     return Task(
-        config,
-        dataset,
-        recipe,
-        run,
-        cache,
-        power,
-        rows,
-        clips,
-        [dataset.fingerprint(usable), aims],
-        lacking,
-        runs.commit(),
-        start,
-        device,
-        rank,
-        ranks,
+        config=config,
+        dataset=dataset,
+        recipe=recipe,
+        run=run,
+        cache=cache,
+        power=power,
+        rows=rows,
+        clips=clips,
+        fingerprint=[dataset.fingerprint(usable), aims],
+        undefined=lacking,
+        commit=runs.commit(),
+        start=start,
+        device=device,
+        rank=rank,
+        ranks=ranks,
     )
 
 
 def _shared_cache(open_cache: Any, ranks: int) -> tuple[Array, NDArray[np.bool_]]:
-    """The cache, which the first process of each machine fills for the others there."""
+    """Mel power [clips, mels, frames] and usable clips: the first process of each machine fills the cache."""
     first = os.environ.get("LOCAL_RANK", "0") == "0"
     if not first:
         distributed.barrier()
@@ -160,8 +156,12 @@ def _without_auc(dataset: Dataset, rows: dict[str, NDArray[np.intp]]) -> dict[st
     return found
 
 
-def _agree(value: Any, run: Path, ranks: int) -> Any:
-    """The value, once all processes have it."""
+def agree(value: Any, run: Path, ranks: int) -> Any:
+    """The value, once all processes have it.
+
+    Raises:
+        RunError: they have others.
+    """
     values = [value] * ranks
     if ranks > 1:
         distributed.all_gather_object(values, value)

@@ -47,7 +47,7 @@ def sounds(folder: Path, soundfont: Path = SOUNDFONT) -> Iterator[tuple[str, Pat
         soundfile.write(folder / f"{name}.wav", signal, RATE, "FLOAT")
         yield name, folder / f"{name}.wav"
     if not soundfont.exists():
-        raise RunError(f"{soundfont}: no such soundfont: install fluid-soundfont-gm, or name another")
+        raise RunError(f"{soundfont}: no such soundfont. Install fluid-soundfont-gm, or name another.")
     for name, program in (INSTRUMENTS | {"drums": None}).items():
         score, target = folder / f"{name}.mid", folder / f"{name}.wav"
         (_drums() if program is None else _melody(program)).save(score)
@@ -134,7 +134,7 @@ def _drums() -> mido.MidiFile:
 
 def _call(program: str, *arguments: str) -> None:
     if shutil.which(program) is None:
-        raise RunError(f"{program}: no such program on the PATH: install it to render the known sounds")
+        raise RunError(f"{program}: no such program on the PATH. Install it to render the known sounds.")
     done = subprocess.run([program, *arguments], capture_output=True, text=True)
     if done.returncode:
         raise RunError(f"{program} failed: {done.stderr.strip() or done.stdout.strip()}")

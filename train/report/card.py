@@ -43,7 +43,7 @@ def card(models: Path, root: Path, audio: str | None, cache: Path) -> Path:
 
 
 def in_order(files: Iterable[ModelFile]) -> list[ModelFile]:
-    """Those with most outputs first, then the largest."""
+    """The files with most outputs first, then the largest."""
     return sorted(files, key=lambda file: (-len(file.metadata.outputs), -file.metadata.gmac))
 
 
@@ -203,7 +203,7 @@ def _number(value: float | None, metric: str) -> str:
 
 
 def _default(files: list[ModelFile]) -> ModelFile:
-    """The model that autotag uses unless told otherwise, or the first one."""
+    """The model that autotag uses by default, or the first one."""
     return next((file for file in files if file.name == DEFAULT.name), files[0])
 
 

@@ -118,7 +118,7 @@ def test_samples_that_are_none_are_refused() -> None:
     nan = good.copy()
     nan[11025] = np.nan
     for samples, rate, error, words in (
-        (good.T, 22050, BadSamples, r"shape \(2, 66150\) have 66150 channels, 32 at most: .* samples\.T"),
+        (good.T, 22050, BadSamples, r"shape \(2, 66150\) have 66150 channels, 32 at most. .* samples\.T"),
         (good[None], 22050, BadSamples, r"shape \(1, 66150, 2\)"),
         (good > 0, 22050, BadSamples, "type bool"),
         (good * 1j, 22050, BadSamples, "type complex"),
@@ -126,10 +126,10 @@ def test_samples_that_are_none_are_refused() -> None:
         (good, 0, BadSamples, "the sample rate is 0 Hz"),
         (good, 44100.5, BadSamples, "the sample rate is 44100.5 Hz"),
         (good, float("nan"), BadSamples, "the sample rate is nan Hz"),
-        (good, "44100", TypeError, "the sample rate is '44100': give a number of Hz"),
+        (good, "44100", TypeError, r"the sample rate is '44100'\. Give a number of Hz"),
         (good, True, TypeError, "the sample rate is True"),
-        (22050, good, TypeError, r"wrong way round: give \(samples, rate\)"),
-        (good.tolist(), 22050, TypeError, "samples are a list: give a NumPy array"),
+        (22050, good, TypeError, r"wrong way round\. Give \(samples, rate\)"),
+        (good.tolist(), 22050, TypeError, r"samples are a list\. Give a NumPy array"),
         (np.zeros((0, 2), np.float32), 22050, EmptyAudio, "there are none"),
         (np.zeros(22050, np.float32), 22050, SilentAudio, "is silence"),
         (np.full(22050, 0.25, np.float32), 22050, SilentAudio, "is silence"),
@@ -146,7 +146,7 @@ def test_samples_that_are_none_are_refused() -> None:
 
 @pytest.mark.parametrize("source", [None, 42, 1.5, ["song.mp3"], {"a": 1}, (1, 2, 3), object()])
 def test_what_cannot_be_audio_is_a_type_error(source: Any) -> None:
-    with pytest.raises(TypeError, match="give a path, bytes, a file opened in binary mode, or"):
+    with pytest.raises(TypeError, match="Give a path, bytes, a file opened in binary mode, or"):
         Audio(source, 12000)
 
 
@@ -181,7 +181,7 @@ def test_a_file_object_that_cannot_be_read_is_unreadable(tmp_path: Path, song: P
     for source, words in (
         (Broken(song.read_bytes()), "song: cannot be read: Connection reset by peer"),
         (closed, "song: cannot be read: .*closed"),
-        (text, "it reads as str: open it in binary mode"),
+        (text, r"it reads as str. Open it in binary mode"),
     ):
         with pytest.raises(UnreadableAudio, match=words):
             decode(source, 12000, name="song")

@@ -1,3 +1,5 @@
+"""The front-end is librosa's, in every resolution, however the signal comes in."""
+
 import warnings
 from functools import cache
 from pathlib import Path

@@ -8,7 +8,7 @@ from unicodedata import normalize
 import pytest
 
 from autotag.errors import LibraryError
-from autotag.library.plan import Asked, Plan, plan
+from autotag.library.plan import Plan, PlanRequest, plan
 from autotag.library.scan import scan
 from autotag.library.spelling import as_known
 from autotag.outputs.sink import Stamp
@@ -128,7 +128,7 @@ def test_what_may_be_away_is_kept_and_said(tmp_path: Path) -> None:
     found = plan(known(here, *away, *gone), [music])
     assert changes(found) == ({}, [], sorted(map(str, gone)))
     assert found.away == {str(music / "usb"): 2, str(music / "link"): 1, str(music / "song.wav"): 1}
-    found = plan(known(here, *away, *gone), [music], Asked(drop_missing=True))
+    found = plan(known(here, *away, *gone), [music], PlanRequest(drop_missing=True))
     assert set(found.deleted) == set(map(str, [*away[:3], *gone]))
     assert plan({}, [music]).tag == {str(here): "new", str(music / "song.wav"): "new"}
 
@@ -160,10 +160,10 @@ def test_what_is_not_asked_for_is_left_alone(tmp_path: Path) -> None:
     a, b = make(tmp_path / "a.wav"), make(tmp_path / "b.flac")
     gone, hidden = tmp_path / "gone.flac", make(tmp_path / ".hidden.wav")
     stamps = known(a, b, gone, hidden, size=5)
-    found = plan(stamps, [tmp_path], Asked({"include": ["*.wav"]}))
+    found = plan(stamps, [tmp_path], PlanRequest({"include": ["*.wav"]}))
     assert changes(found) == ({str(a): "changed"}, [], [])
-    assert plan(stamps, [tmp_path], Asked({"exclude": ["*.wav"]})).deleted == [str(gone)]
-    parts = [plan(stamps, [tmp_path], Asked({"shard": (part, 3)})) for part in (1, 2, 3)]
+    assert plan(stamps, [tmp_path], PlanRequest({"exclude": ["*.wav"]})).deleted == [str(gone)]
+    parts = [plan(stamps, [tmp_path], PlanRequest({"shard": (part, 3)})) for part in (1, 2, 3)]
     assert sorted(path for part in parts for path in part.tag) == [str(a), str(b)]
     assert sorted(path for part in parts for path in part.deleted) == [str(gone)]
 

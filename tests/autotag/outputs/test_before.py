@@ -132,7 +132,9 @@ def test_what_autotag_would_not_have_written_is_refused(tmp_path: Path, kind: st
         for wanted in ({}, ROCK):
             outcome = attempt(path, wanted, force=True)
             assert isinstance(outcome, Failure), name
-            assert outcome.message == f"{path}: its field {BEFORE} is not what autotag wrote: delete it", name
+            assert outcome.message == f"{path}: its field {BEFORE} is not what autotag wrote. Delete it.", (
+                name
+            )
         assert path.read_bytes() == before, name
     set_before(path, json.dumps(good))
     undo_tags(path)
@@ -205,7 +207,7 @@ def test_one_bad_field_does_not_end_the_run_over_a_folder(autotag: Run, tmp_path
     before = paths[1].read_bytes()
     run = autotag("write", "--undo", tmp_path)
     assert run.returncode == 1
-    assert run.stderr == f"error: {paths[1]}: its field {BEFORE} is not what autotag wrote: delete it\n" + (
+    assert run.stderr == f"error: {paths[1]}: its field {BEFORE} is not what autotag wrote. Delete it.\n" + (
         "2 written, 0 unchanged, 1 failed\n"
     )
     assert [path.read_bytes() for path in paths] == [SONG.read_bytes(), before, SONG.read_bytes()]

@@ -262,7 +262,7 @@ def test_a_before_that_somebody_edited_is_said(tmp_path: Path) -> None:
     path = make(tmp_path, "flac")
     for text in ("edited", "{}", '{"existed": true, "was": [], "wrote": {}}'):
         edit(path, BEFORE, text)
-        with pytest.raises(TagsUnreadable, match="AUTOTAG_BEFORE is not what autotag wrote: delete it"):
+        with pytest.raises(TagsUnreadable, match=r"AUTOTAG_BEFORE is not what autotag wrote\. Delete it"):
             write_tags(path, ALL)
 
 

@@ -52,7 +52,7 @@ def test_a_refusal_says_what_the_file_is_and_how_it_is_named(tmp_path: Path) -> 
     wav, flac, m4a = (make(tmp_path, suffix).read_bytes() for suffix in ("wav", "flac", "m4a"))
     mpeg_4, tag = "its bytes are MPEG-4 audio (AAC or ALAC) behind", b"ID3\4\0\0\0\0\0\x64" + bytes(100)
     for name, data, said in (
-        ("a.mp3", make(tmp_path, "wma").read_bytes(), "its bytes are WMA (named .mp3)"),
+        ("a.mp3", make(tmp_path, "wma").read_bytes(), "its bytes are Windows Media Audio (named .mp3)"),
         ("b.m4a", make(tmp_path, "aac").read_bytes(), "its bytes are AAC without a container (named .m4a)"),
         ("c.flac", make(tmp_path, "mka").read_bytes(), "its bytes are Matroska or WebM (named .flac)"),
         ("d", b"Lyrics, not music. " * 10, "its bytes are text (named without an ending)"),

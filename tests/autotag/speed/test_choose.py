@@ -12,7 +12,8 @@ from autotag.errors import BudgetError
 from autotag.models.registry import comparable, select
 from autotag.speed import choose
 from autotag.speed.remembered import Speed, remember, remembered
-from autotag.system import files, machine
+from autotag.system import files
+from autotag.system.machine import machine_facts
 from tests.conftest import SONG, Run
 
 FILES = comparable(select(["vgg-12k-48-x*-db"]))
@@ -138,7 +139,7 @@ def test_a_real_measurement() -> None:
         lambda text: json.dumps(json.loads(text) | {"speeds": [1]}),
         lambda text: json.dumps(json.loads(text) | {"speeds": {file.sha256: {"ms": -1} for file in FILES}}),
         lambda text: text.replace("10.0", "NaN").replace("20.0", '"fast"'),
-        lambda text: json.dumps({"machine": machine.describe(), "ms": {file.sha256: 1.0 for file in FILES}}),
+        lambda text: json.dumps({"machine": machine_facts(), "ms": {file.sha256: 1.0 for file in FILES}}),
     ],
 )
 def test_speeds_of_another_machine_or_damaged_ones_are_unknown(

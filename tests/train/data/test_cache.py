@@ -1,3 +1,5 @@
+"""The mel cache: what training sees, filled once, gone on with, and shared by processes."""
+
 import errno
 import os
 import pickle

@@ -1,3 +1,5 @@
+"""MagnaTagATune's layout, read and refused."""
+
 import json
 import shutil
 from collections import Counter

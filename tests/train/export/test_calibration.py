@@ -1,3 +1,5 @@
+"""Calibrated scores come true as often as they say."""
+
 import numpy as np
 import pytest
 import torch

@@ -1,3 +1,5 @@
+"""Each step of the augmentation does what its name says, and leaves labels true."""
+
 from collections.abc import Collection
 
 import numpy as np

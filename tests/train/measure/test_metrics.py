@@ -1,3 +1,5 @@
+"""The metrics on numbers small enough to count by hand."""
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
