@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from autotag.audio import loudness
 from autotag.audio.bitstream import Bitstream, unpacked
+from autotag.audio.chunks import LOUDEST
 from autotag.audio.content import AudioInput, Content
 from autotag.audio.joined import opened
 from autotag.audio.mel import Array
@@ -22,9 +23,6 @@ from autotag.audio.sndfile import window
 from autotag.audio.source import SILENCE, Source
 from autotag.config import FRAME, Excerpt
 from autotag.errors import BadSamples, EmptyAudio, NotAudio, SilentAudio
-
-LOUDEST = 100.0
-"""A peak over this is not a loud song (full scale is 1) but integers in a float file, or garbage."""
 
 SLOWEST = 1000
 """A lower sample rate in Hz is not one of music but a damaged header."""
