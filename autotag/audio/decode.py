@@ -23,6 +23,7 @@ from autotag.audio.sndfile import window
 from autotag.audio.source import SILENCE, Source
 from autotag.config import FRAME, Excerpt
 from autotag.errors import BadSamples, EmptyAudio, NotAudio, SilentAudio
+from autotag.system.progress import reading
 
 SLOWEST = 1000
 """A lower sample rate in Hz is not one of music but a damaged header."""
@@ -81,7 +82,7 @@ class Audio:
     def parts(self) -> Iterator[tuple[float, Iterator[Array]]]:
         """The excerpts in turn, or all as one: the second of the file at which it starts, and its blocks."""
         self._reset()
-        with self._input:
+        with reading(self.name), self._input:
             places = None if self.excerpt is None else self._places(self.excerpt)
             if places is None:
                 yield 0.0, self._whole()
