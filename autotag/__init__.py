@@ -14,7 +14,6 @@ True
 
 import os
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
 from autotag.errors import (
     AudioError,
@@ -44,7 +43,10 @@ from autotag.errors import (
     WorkerError,
 )
 
+TYPE_CHECKING = False  # as in typing, whose import takes longer than all else that is imported here
 if TYPE_CHECKING:
+    from typing import Any
+
     from autotag.audio.decode import decode
     from autotag.batch import tag_files
     from autotag.config import Config, Excerpt
@@ -132,7 +134,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """Import a public name when it is first used, so that `import autotag` loads no numpy."""
     if name in _HOME:
         return getattr(import_module(f"autotag.{_HOME[name]}"), name)

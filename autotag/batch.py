@@ -38,7 +38,8 @@ def tag_files(
         request: which tags, and what else.
         jobs: processes of one thread each; by default one a core. One that crashes, or makes no progress for
             5 minutes, is a Failure of the file it was at. 0 tags in this process, with all cores it may use,
-            as does a daemonic process of `multiprocessing`, which may have no children.
+            where nothing ends a decoder that hangs, as does a daemonic process of `multiprocessing`, which
+            may have no children.
 
     Raises:
         ModelNotFound, ModelError, VocabularyNotFound, WorkerError
@@ -68,8 +69,8 @@ def entries(paths: Iterable[PathInput] | PathInput) -> Generator[str, None, None
 
 
 def processes(files: int, jobs: int) -> int:
-    """The `jobs` of `tag_files` that are worth their start: none for a single job or file."""
-    return 0 if jobs == 1 or files < 2 else jobs
+    """The `jobs` of `tag_files` that are worth their start: none for a single file."""
+    return jobs if files > 1 else 0
 
 
 def start(

@@ -30,11 +30,16 @@ FIRST_BYTES = {
 
 def starts(content: Content, start: int, demuxer: str) -> Iterator[int]:
     """Where files of one of these formats begin, the first of which does at `start`."""
-    magic, pattern = FIRST_BYTES[demuxer]
+    magic, _ = FIRST_BYTES[demuxer]
     yield start
     for at in content.find(magic, start + 1, content.size):
-        if pattern.match(content.read(at, 64)):
+        if is_first(content, at, demuxer):
             yield at
+
+
+def is_first(content: Content, at: int, demuxer: str) -> bool:
+    """Whether a file of one of these formats begins there, and does not go on."""
+    return FIRST_BYTES[demuxer][1].match(content.read(at, 64)) is not None
 
 
 def missing(content: Content, start: int, stop: int, demuxer: str) -> float:

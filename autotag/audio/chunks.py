@@ -8,6 +8,9 @@ import re
 import struct
 from typing import NamedTuple
 
+import numpy as np
+
+from autotag.audio import tags
 from autotag.audio.content import Content
 from autotag.audio.mpeg import sync
 
@@ -35,6 +38,10 @@ AFTER = (
     b"PEAK",
 )
 """Chunks that stand behind the samples often, and may break off."""
+
+
+LOUDEST = 100.0
+"""A peak over this is not a loud song (full scale is 1) but integers in a float file, or garbage."""
 
 
 class Sound(NamedTuple):
@@ -122,6 +129,8 @@ def _with_data(
     order = _order(form)
     there = content.size - data.start
     real = _real_size(content, data.start, said, order)
+    if 0 < said < real == there and not _are_floats(content, before, data.start + said, order):
+        real = said
     unknown = any(low <= said < low + 0x1000 for low in UNKNOWN) or said > WRAP * 1024
     missing = 0.0 if unknown or said <= there else 1 - there / said
     following = _following(content, data.start + real, order)
@@ -139,12 +148,20 @@ def _real_size(content: Content, start: int, said: int, order: str) -> int:
     for wrapped in range(there // WRAP, -1, -1):
         if (size := said + wrapped * WRAP) <= there and _ends(content, start + size, order):
             return size
-    return there
+    # What is behind may be sound too, of a header that was written early. Zeros are none.
+    return said if content.size - tags.zeros(content) <= start + said < content.size and said else there
 
 
 def _ends(content: Content, at: int, order: str) -> bool:
     """Whether a chunk may end there: with the file, before other chunks, tags, zeros or another file."""
     for place in {at + at % 2, at}:
+        if place in (content.size, content.size + 1):
+            return True
+        after = content.read(place, 10)
+        if after.startswith((b"ID3", b"TAG", b"APETAGEX")) or sync(content, place, place + 1) is not None:
+            return True
+        if content.read(tags.passed(content, place), 4) in FORMS:
+            return True
         count = 0
         while (chunk := _chunk(content, place, order)) is not None and count < 100:
             if chunk.name in AFTER:
@@ -153,20 +170,28 @@ def _ends(content: Content, at: int, order: str) -> bool:
             count += 1
         if count and content.size <= place <= content.size + 1:
             return True
-        after = content.read(place, 16)
-        if not after or after[:4] in FORMS or after.startswith((b"ID3", b"TAG", b"APETAGEX")):
-            return True
-        if sync(content, place, place + 1) is not None:  # an MP3
-            return True
     return content.size - at < 16 and not content.read(at, 16).strip(b"\0")
+
+
+def _are_floats(content: Content, before: list[_Chunk], at: int, order: str) -> bool:
+    """Whether samples may go on there: of floats it can be told."""
+    chunk = next((chunk for chunk in before if chunk.name == b"fmt "), None)
+    head = content.read(chunk.start, 26).ljust(26, b"\0") if chunk else bytes(26)
+    kind, _, _, _, _, bits, _, _, _, sub = struct.unpack(order + "HHIIHHHHIH", head)
+    if 3 not in (kind, sub if kind == 0xFFFE else 0) or bits not in (32, 64):
+        return True
+    data = content.read(at, 1 << 12)
+    with np.errstate(invalid="ignore"):
+        samples = np.frombuffer(data[: len(data) - len(data) % 8], f"{order}f{bits // 8}")
+        return bool(np.all(np.abs(samples) <= LOUDEST))
 
 
 def _following(content: Content, at: int, order: str) -> int | None:
     """Where another file starts, at once or behind some more chunks."""
     for _ in range(100):
+        if content.read(behind := tags.passed(content, at), 4) in FORMS:
+            return behind
         at += at % 2
-        if content.read(at, 4) in FORMS:
-            return at
         if (chunk := _chunk(content, at, order)) is None:
             return None
         at = chunk.start + chunk.size

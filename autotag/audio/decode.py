@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from autotag.audio import loudness
 from autotag.audio.bitstream import Bitstream, unpacked
+from autotag.audio.chunks import LOUDEST
 from autotag.audio.content import AudioInput, Content
 from autotag.audio.joined import opened
 from autotag.audio.mel import Array
@@ -22,9 +23,7 @@ from autotag.audio.sndfile import window
 from autotag.audio.source import Source
 from autotag.config import FRAME, Excerpt
 from autotag.errors import BadSamples, EmptyAudio, NotAudio, SilentAudio
-
-LOUDEST = 100.0
-"""A peak over this is not a loud song (full scale is 1) but integers in a float file, or garbage."""
+from autotag.system.progress import reading
 
 SLOWEST = 1000
 """A lower sample rate in Hz is not one of music but a damaged header."""
@@ -83,7 +82,7 @@ class Audio:
     def parts(self) -> Iterator[tuple[float, Iterator[Array]]]:
         """Each excerpt, or all as one: the second of the file at which it starts, and its blocks [n]."""
         self._reset()
-        with self._input:
+        with reading(self.name), self._input:
             places = None if self.excerpt is None else self._places(self.excerpt)
             if places is None:
                 yield 0.0, self._whole()

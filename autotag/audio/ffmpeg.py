@@ -20,6 +20,8 @@ PREROLL = Fraction(1, 5)
 GUESSED = 0x100
 """Flag AVFMT_GENERIC_INDEX: of a format without an index ffmpeg guesses the length, and where a time is."""
 
+STATED = ("ogg", "avi")
+"""Formats with that flag that do say how long they are."""
 
 LOSSLESS = ("alac", "ape", "flac", "shorten", "tak", "truehd", "tta", "wavpack")
 """Codecs that give the samples back as they were."""
@@ -70,15 +72,17 @@ class PyAV:
             self.samplerate: int = codec.sample_rate
             self.channels: int = codec.channels
             self.frames: int | None = None
-            if self._container.duration and not self._container.format.flags & GUESSED:
-                self.frames = max(0, self._container.duration) * self.samplerate // av.time_base
+            self.announced: int | None = None
+            if self._container.duration:
+                frames = max(0, self._container.duration) * self.samplerate // av.time_base
+                self.frames = None if self._container.format.flags & GUESSED else frames
+                self.announced = frames if demuxer in STATED else self.frames
         except Refused:
             self.__exit__()
             raise
         except Exception as error:  # also AttributeError and OSError, whatever a damaged file makes it raise
             self.__exit__()
             raise Refused(_words(error)) from error
-        self.announced = self.frames
         self._converter: Any = None
         self._kind: object = None  # of the frames that it converts
         self.problem = ""

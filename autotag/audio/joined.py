@@ -142,9 +142,11 @@ class Joined:
                             self.problem = "what is behind it is no FLAC"
                             announced.append(read * lost / max(1, part.stop - part.start - lost))
                 mute = 0 if read else mute + 1
-                announced.append(read if source.announced is None else source.announced * scale)
+                known = source.announced is not None or part.missing > 0
+                whole = read / (1 - part.missing) if source.announced is None else source.announced * scale
+                announced.append(whole)
                 before, at = before + read, at + part.stop - part.start
-                self.announced = round(sum(announced)) if source.announced is not None else self.announced
+                self.announced = round(sum(announced)) if known else self.announced
 
     def _opened(self, part: Part) -> PartSource:
         """A part, opened; the first one has been."""

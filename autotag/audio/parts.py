@@ -4,18 +4,21 @@ from collections.abc import Iterator
 from itertools import islice, pairwise
 from typing import NamedTuple
 
-from autotag.audio import again, chunks, flac, mp4, mpeg, tags
-from autotag.audio.content import PIECE, Content
-from autotag.audio.formats import MP3, Format
-
-OGG_START = b"OggS\0\x02"
-"""The first page of a stream in Ogg begins so."""
+from autotag.audio import again, chunks, flac, mp4, mpeg, ogg, tags
+from autotag.audio.content import Content
+from autotag.audio.formats import FAR, MP3, STREAMS, Format
 
 JUNK = 1 << 13
 """Bytes behind the sound that are passed over without a word."""
 
 MOST = 1000
 """Parts of one file; what is behind them belongs to the last one."""
+
+BY_FRAMES = ("ape", "tak", "tta")
+"""Formats, by ffmpeg's names, of which decoders take zeros behind the last frame for another one."""
+
+UNSTATED = (*STREAMS, "aac", "amr", "nut")
+"""Formats that do not say how long they are: zeros at their end are what was never written."""
 
 LIE = 100
 """A header that announces so many times the sound that is there is wrong, and the file not cut."""
@@ -30,6 +33,8 @@ class Part(NamedTuple):
         missing: frames that a header announces, or damage took, as a share of those with them.
         damaged: whether bytes before or behind this part were lost.
         guessed: whether decoders only guess how long it is.
+        headless: whether its beginning is lost, so that no place in it can be found by its time.
+        lacks: what is lost, without which nothing can be decoded; "" if nothing.
     """
 
     start: int
@@ -38,33 +43,44 @@ class Part(NamedTuple):
     missing: float = 0.0
     damaged: bool = False
     guessed: bool = False
+    headless: bool = False
+    lacks: str = ""
 
 
 def parts(content: Content, start: int, found: Format | None) -> list[Part]:
     """The parts of a content whose sound begins at an offset; of a FLAC that seems to be one, this one."""
     starts = [start]
+    demuxer = "" if found is None else found.demuxer
     if found is MP3:
         return list(_mp3(content, start)) or [Part(start, content.size)]
-    if found is not None and found.demuxer in ("wav", "aiff", "au"):
-        sounds = (chunks.au_sounds if found.demuxer == "au" else chunks.sounds)(content, start)
+    if demuxer in ("wav", "aiff", "au"):
+        sounds = (chunks.au_sounds if demuxer == "au" else chunks.sounds)(content, start)
         return [Part(s.start, s.stop, s.prefix, s.missing) for s in sounds] or [Part(start, content.size)]
-    is_flac = found is not None and found.demuxer == "flac"
-    if is_flac and flac.stated(content, start) != flac.counted(content, start, content.size):
+    if demuxer == "flac" and content.read(start, 4) != flac.START[:4]:
+        return _headless_flac(content, start)
+    if demuxer == "flac" and flac.stated(content, start) != flac.counted(content, start, content.size):
         return flac_parts(content, start)
-    if found is not None and found.demuxer == "ogg":
-        starts = list(islice(_ogg_starts(content, start), MOST)) or starts
-        return _with_rest(content, starts, *_ogg_end(content, starts[-1]))
-    if found is not None and found.demuxer == "mov":
-        starts = mp4.starts(content, start)[:MOST]
-    if found is not None and found.demuxer in again.FIRST_BYTES:
-        starts = list(islice(again.starts(content, start, found.demuxer), MOST))
-    ends = [*starts[1:], content.size]
-    if found is not None and found.demuxer in ("w64", "caf"):
-        return [
-            Part(begin, stop, missing=again.missing(content, begin, stop, found.demuxer))
-            for begin, stop in zip(starts, ends, strict=True)
-        ]
-    return [Part(*bounds) for bounds in zip(starts, ends, strict=True)]
+    if demuxer == "ogg":
+        return _ogg(content, start)
+    if demuxer == "mov":
+        return _mp4(content, start)
+    if demuxer in again.FIRST_BYTES:
+        starts = list(islice(again.starts(content, start, demuxer), MOST))
+    stop = content.size
+    if demuxer in BY_FRAMES:
+        stop -= tags.zeros(content)
+    bounds = zip(starts, [*starts[1:], stop], strict=True)
+    if demuxer in ("w64", "caf"):
+        return [Part(*ends, missing=again.missing(content, *ends, demuxer)) for ends in bounds]
+    first, *others = (Part(*ends) for ends in bounds)
+    if demuxer == "wv" and not again.is_first(content, start, demuxer):
+        first = first._replace(damaged=True)
+    if demuxer == "avi":
+        announced = 8 + int.from_bytes(content.read(start + 4, 4), "little")
+        first = first._replace(missing=max(0.0, 1 - (stop - start) / announced))
+    if demuxer in UNSTATED:
+        first = first._replace(missing=tags.zeros(content) / (stop - start))
+    return [first, *others]
 
 
 def flac_parts(content: Content, start: int) -> list[Part]:
@@ -78,52 +94,56 @@ def _flac(content: Content, start: int, stop: int) -> Part:
     if counted is None or counted == stated:
         return Part(start, stop)
     missing = 1 - counted / stated if counted < stated < LIE * counted else 0.0
-    return Part(start + 26, stop, flac.header(content, start, counted), missing)
+    return Part(start + 26, stop, flac.header(content.read(start, 26), counted), missing)
 
 
-def _with_rest(content: Content, starts: list[int], stop: int, cut: bool) -> list[Part]:
-    """Parts, the last of which ends at `stop`, with what is lost between that and the end."""
-    *parts, last = (Part(*ends) for ends in zip(starts, [*starts[1:], stop], strict=True))
-    end = content.size if cut else tags.end(content)
+def _headless_flac(content: Content, start: int) -> list[Part]:
+    """A FLAC that begins with a frame."""
+    found = flac.without_header(content.read(start, FAR))
+    assert found is not None, "which is how its format was recognised"
+    at, first, head = found
+    counted = flac.counted(content, start + at, content.size, head[:26]) or first
+    samples = max(0, counted - first)
+    share = first / max(1, counted)
+    return [Part(start + at, content.size, flac.header(head, samples), share, damaged=True, headless=True)]
+
+
+def _ogg(content: Content, start: int) -> list[Part]:
+    """Streams that follow each other, of which the first may have lost its beginning."""
+    starts = list(islice(ogg.starts(content, start), MOST))
+    prefix, share = b"", 0.0
+    if starts[:1] != [start]:
+        prefix, share = ogg.opus_head(content, start)
+        starts = [start, *starts] if prefix else starts
+    if not starts:
+        return [Part(start, content.size, lacks="its beginning, which says how to decode the rest")]
+    bounds = zip(starts, [*starts[1:], content.size], strict=True)
+    first, *others = (_ogg_stream(content, *ends) for ends in bounds)
+    if prefix:
+        first = first._replace(prefix=prefix, missing=share, damaged=True, headless=True)
+    return [first, *others]
+
+
+def _ogg_stream(content: Content, start: int, limit: int) -> Part:
+    """A stream up to its last page that is whole, with what is lost between that and the limit."""
+    stop, cut = ogg.end(content, start, limit)
+    end = limit
+    if not cut and limit == content.size:
+        end = tags.end(content)
+        if not ogg.is_last(content, start, stop):
+            end += tags.zeros(content)
     lost = end - stop if cut or end - stop > JUNK else 0
-    return [*parts, last._replace(missing=lost / max(1, end - last.start), damaged=lost > 0)]
+    return Part(start, stop, missing=lost / max(1, end - start), damaged=lost > 0)
 
 
-def _ogg_end(content: Content, start: int) -> tuple[int, bool]:
-    """Where the last page ends that is whole, and whether a part of another one follows."""
-    stop = content.size
-    while stop > start:
-        begin = max(start, stop - PIECE)
-        data = content.read(begin, min(PIECE + 3, content.size - begin))
-        if (found := data.rfind(b"OggS\0")) >= 0:
-            whole = 0 < (following := _next_page(content, begin + found)) <= content.size
-            return (following if whole else begin + found), not whole
-        stop = begin
-    return content.size, False
-
-
-def _ogg_starts(content: Content, start: int) -> Iterator[int]:
-    """Where streams begin that follow each other; streams side by side begin with pages in a row."""
-    expected = -1
-    for at in content.find(OGG_START, start, content.size):
-        if at != expected:
-            yield at
-        expected = _next_page(content, at)
-
-
-def ogg_streams(content: Content, start: int) -> int:
-    """How many streams side by side an Ogg begins with."""
-    count = 0
-    while start >= 0 and content.read(start, len(OGG_START)) == OGG_START:
-        count += 1
-        start = _next_page(content, start)
-    return count
-
-
-def _next_page(content: Content, at: int) -> int:
-    """Where the page ends that starts there; -1 if its head breaks off."""
-    head = content.read(at, 27 + 255)
-    return at + 27 + head[26] + sum(head[27 : 27 + head[26]]) if len(head) > 26 else -1
+def _mp4(content: Content, start: int) -> list[Part]:
+    """Files that follow each other, but for those that broke off before what says how to decode them."""
+    bounds = mp4.files(content, start)
+    if not bounds:
+        return [Part(start, content.size, lacks="its index: it broke off, or is damaged")]
+    lost = content.size - start - sum(stop - begin for begin, stop in bounds)
+    *others, last = (Part(*ends) for ends in bounds[:MOST])
+    return [*others, last._replace(missing=max(0, lost) / content.size, damaged=lost > JUNK)]
 
 
 def _mp3(content: Content, start: int) -> Iterator[Part]:
@@ -153,7 +173,8 @@ def _mp3_song(content: Content, song: list[mpeg.Run], stop: int) -> Iterator[Par
     lost = sum(after.start - before.stop for before, after in pairwise(song))
     whole = song[-1].stop - first.start
     if announced is None or announced > LIE * frames or (size is not None and not lost and size <= whole):
-        announced = frames + round(frames * lost / max(1, whole - lost))
+        unwritten = tags.zeros(content) if announced is None and not lost else 0
+        announced = frames + round(frames * (lost + unwritten) / max(1, whole - lost))
     gone = max(0, announced - frames) if abs(announced - frames) > 2 else 0
     if (behind := stop - song[-1].stop) > JUNK:
         gone += round(frames * behind / max(1, whole - lost))

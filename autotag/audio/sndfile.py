@@ -69,25 +69,26 @@ class Libsndfile:
         Refused: the format is not one of libsndfile's.
     """
 
-    def __init__(self, view: View, mp3: bool = False) -> None:
+    def __init__(self, view: View) -> None:
         self._view = view
-        # Only libmpg123 writes to the terminal.
-        self._quiet: Callable[[], AbstractContextManager[None]] = (
-            decoder_notes_dropped if mp3 else nullcontext
-        )
         view.seek(0)
         try:
-            with self._quiet():
+            with decoder_notes_dropped():
                 self._file = _SoundFile(view)
         except (soundfile.LibsndfileError, TypeError) as error:
             raise Refused(str(getattr(error, "error_string", error))) from error
+        # Only libmpg123 writes to the terminal, which decodes what is in some WAVs too.
+        self._quiet: Callable[[], AbstractContextManager[None]] = (
+            decoder_notes_dropped if self._file.subtype.startswith("MPEG") else nullcontext
+        )
         self.samplerate: int = self._file.samplerate
         self.channels: int = self._file.channels
         self.frames: int | None = self._file.frames if self._file.frames < UNKNOWN else None
         self.announced = self.frames
-        self.lossless: bool = self._file.format not in ("MP3", "OGG")
+        self.lossless: bool = self._file.format not in ("MP3", "OGG") and "MPEG" not in self._file.subtype
         self.problem = ""
         self.warnings: list[str] = []
+        self._begun = False
 
     @property
     def left(self) -> int:
@@ -99,8 +100,9 @@ class Libsndfile:
         if self.frames is None:
             return dropped(self._blocks(), start)
         try:
-            with self._quiet():
-                self._file.seek(start)
+            if start or self._begun:  # libsndfile cannot go back to where a FLAC without its header begins
+                with self._quiet():
+                    self._file.seek(start)
         except soundfile.LibsndfileError as error:
             self.problem = error.error_string or "its middle cannot be reached"
             return iter(())
@@ -108,6 +110,7 @@ class Libsndfile:
 
     def _blocks(self) -> Iterator[Array]:
         out = np.empty((window(self.channels), self.channels), np.float32)
+        self._begun = True
         read = 0
         while not self.problem:
             out.fill(np.nan)  # so that what was decoded before an error can be told

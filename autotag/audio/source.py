@@ -16,8 +16,9 @@ from autotag.audio.content import Content, View
 from autotag.audio.formats import Format
 from autotag.audio.loudness import SILENCE
 from autotag.audio.mel import Array
-from autotag.audio.parts import Part, ogg_streams
-from autotag.audio.sndfile import Libsndfile, Refused
+from autotag.audio.ogg import streams
+from autotag.audio.parts import Part
+from autotag.audio.sndfile import Libsndfile, Refused, dropped
 from autotag.errors import AudioError, NotAudio
 from autotag.system.progress import progressed
 
@@ -82,10 +83,11 @@ class PartSource:
         if now is None:
             name = found.name if found else "a format that is not known"
             said = next(filter(None, [*reasons[1:], *reasons]), "damaged")  # libsndfile knows least of it
+            said = f"it lacks {part.lacks}" if part.lacks else said
             raise NotAudio(f"{content.name}: {name} that cannot be decoded: {said}")
         self.samplerate, self.channels = now.samplerate, now.channels
         self.lossless = now.lossless
-        self.frames = now.frames
+        self.frames = None if part.headless else now.frames
         self.announced: int | None = None
         if now.announced is not None and not (part.guessed and not part.missing):
             self.announced = round(now.announced / max(1e-9, 1 - part.missing))
@@ -100,7 +102,8 @@ class PartSource:
         at = start
         now: Source | None = self._open[0]
         while now is not None:
-            for block in self._guarded(now, at):
+            blocks = self._guarded(now, at) if not self._part.headless else dropped(self._guarded(now, 0), at)
+            for block in blocks:
                 at += len(block)
                 yield block
             if not now.problem or (self.frames is not None and at >= self.frames):
@@ -148,9 +151,9 @@ class PartSource:
         """What may open it, the quickest first."""
         part, found = self._part, self._found
         view = View(self._content, part.start, part.stop, part.prefix)
-        libsndfile = partial(Libsndfile, view, mp3=found is None or found.demuxer == "mp3")
+        libsndfile = partial(Libsndfile, view)
         # Of several streams it reads the first one, and does not say that there are others.
-        several = found is not None and found.demuxer == "ogg" and ogg_streams(self._content, part.start) > 1
+        several = found is not None and found.demuxer == "ogg" and streams(self._content, part.start) > 1
         if not several:
             yield libsndfile
         if found is None:

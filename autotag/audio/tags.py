@@ -2,7 +2,7 @@
 
 import struct
 
-from autotag.audio.content import Content
+from autotag.audio.content import PIECE, Content
 from autotag.audio.mpeg import id3_length
 from autotag.errors import NotAudio
 
@@ -11,6 +11,9 @@ MOST = 1000
 
 ZEROS = 1 << 24
 """Bytes of zeros that may stand beside a tag, as room for a longer one, or before all else."""
+
+ROOM = 1 << 13
+"""Bytes of zeros that may fill up a block of a disk behind the sound, or a tenth of a file's."""
 
 FEW = 8
 """Fewer zeros before all else may be a part of the format."""
@@ -51,6 +54,19 @@ def _zeros(data: bytes) -> int:
     return len(data) - len(data.lstrip(b"\0"))
 
 
+def passed(content: Content, at: int) -> int:
+    """What is behind the tags and zeros that stand there between two files."""
+    for _ in range(MOST):
+        head = content.read(at, 4096)
+        if head[:3] == b"TAG":
+            at += 128
+        elif length := id3_length(head) or _zeros(head):
+            at += length
+        else:
+            break
+    return at
+
+
 def end(content: Content) -> int:
     """Where the sound ends, before tags (ID3v1, APEv2, Lyrics3) and zeros."""
     stop = content.size
@@ -74,3 +90,16 @@ def end(content: Content) -> int:
             break
         stop -= length
     return stop
+
+
+def zeros(content: Content) -> int:
+    """How many zeros a file ends with, if they are more than fill up a block: a download that broke off."""
+    at = content.size
+    while at > 0:
+        begin = max(0, at - PIECE)
+        data = content.read(begin, at - begin)
+        at -= len(data) - len(kept := data.rstrip(b"\0"))
+        if kept or not data:
+            break
+    count = content.size - at
+    return count if count > max(ROOM, min(ROOM << 3, content.size // 10)) else 0

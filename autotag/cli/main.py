@@ -3,6 +3,8 @@
 import os
 import signal
 import sys
+import threading
+import time
 from difflib import get_close_matches
 from errno import EAGAIN, EMFILE, ENFILE, ENOMEM
 from importlib import import_module
@@ -16,6 +18,7 @@ from autotag import __version__
 from autotag.cli.run import Run, say
 from autotag.errors import AutotagError
 from autotag.system.cores import ONE_THREAD
+from autotag.system.progress import PATIENCE, watch
 from autotag.system.streams import keep_descriptors, quiet_decoders
 
 INTERRUPTED = 130, 143
@@ -36,6 +39,11 @@ COMMANDS = {name: (module, panel) for panel, named in PANELS.items() for name, m
 
 WITH_TERMS = "find", "correct"
 """In whose arguments a dash means without."""
+
+GRACE = 5.0
+"""Seconds for a command that hangs at a file to end by itself."""
+
+_gave_up = threading.Event()
 
 
 class TagByDefault(TyperGroup):
@@ -118,6 +126,7 @@ def main() -> None:
     keep_descriptors()
     quiet_decoders()
     signal.signal(signal.SIGTERM, _terminated)  # also as process 1, which has no default action
+    watch(_give_up, PATIENCE)
     try:
         if "" in sys.argv:  # as a path it would be the current folder
             raise AutotagError("An argument is empty. Is a variable not set?")
@@ -149,4 +158,14 @@ def _what_failed(error: OSError) -> str:
 
 
 def _terminated(*_: object) -> NoReturn:
-    sys.exit(INTERRUPTED[1])
+    sys.exit(1 if _gave_up.is_set() else INTERRUPTED[1])
+
+
+def _give_up(name: str) -> None:
+    """End the command: what it has begun is put away, if it still can do that."""
+    say(f"error: {name}: no progress for {PATIENCE:g} s. Convert the file, or leave it out.")
+    _gave_up.set()
+    if hasattr(signal, "pthread_kill") and (main := threading.main_thread().ident):
+        signal.pthread_kill(main, signal.SIGTERM)  # which also ends its wait for another program
+    time.sleep(GRACE)
+    os._exit(1)

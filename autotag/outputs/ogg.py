@@ -1,12 +1,12 @@
 """Vorbis comments in an Ogg, and the pages around them."""
 
 import re
-import zlib
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from autotag.audio.ogg import checksum
 from autotag.outputs.containers import Damaged, Patch, Unwritable, part
 from autotag.outputs.vorbis import Vorbis
 
@@ -42,7 +42,7 @@ class _Page(NamedTuple):
     def bytes(self) -> bytes:
         """The page with its checksum."""
         whole = self.head[:22] + bytes(4) + self.head[26:27] + self.lacing + self.data
-        return whole[:22] + _crc(whole) + whole[26:]
+        return whole[:22] + checksum(whole) + whole[26:]
 
 
 class Ogg(Vorbis):
@@ -188,12 +188,3 @@ def _page(file: BinaryIO, at: int) -> _Page:
 
 def _moved(number: bytes, by: int) -> bytes:
     return (int.from_bytes(number, "little") + by & 0xFFFFFFFF).to_bytes(4, "little")
-
-
-_MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
-
-
-def _crc(page: bytes) -> bytes:
-    """Ogg's checksum: that of zlib with all bits in the other order, and neither start nor end inverted."""
-    crc = ~zlib.crc32(page.translate(_MIRRORED), 0xFFFFFFFF) & 0xFFFFFFFF
-    return crc.to_bytes(4, "big").translate(_MIRRORED)

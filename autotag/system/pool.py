@@ -10,6 +10,7 @@ from multiprocessing.connection import wait
 from typing import TypeVar
 
 from autotag.errors import WorkerError
+from autotag.system.progress import LOOK, PATIENCE
 from autotag.system.worker import Crash, Worker, Working
 
 Item = TypeVar("Item")
@@ -23,14 +24,6 @@ MAX_WORKERS = 61
 
 ATTEMPTS = 3
 """Processes in a row that may end before they are ready."""
-
-PATIENCE = 300.0
-"""Seconds without a sign of progress after which a process is ended. From one block of samples to the next it
-takes milliseconds; a disk that starts, or a network that comes back, takes less than this.
-"""
-
-LOOK = 1.0
-"""Seconds of one wait for answers. A longer one counts as that: this process, or the machine, slept."""
 
 
 def may_start_processes() -> bool:

@@ -1,6 +1,7 @@
 """What commands say while they work: each file if asked, and what is kept when they are interrupted."""
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -143,3 +144,27 @@ def test_commands_that_tag_many_files_take_the_short_options(autotag: Run, comma
     short = {"tag": "ojqv", "scan": "jqv", "embed": "ojqv", "report": "oqv"}[command]
     for letter in short:
         assert re.search(rf" -{letter}\b", text), letter
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a script cannot stand for a program")
+@pytest.mark.parametrize("more", [[], ["--compare", "--models", SMALL]])
+def test_a_command_that_hangs_at_a_file_names_it_and_ends(tmp_path: Path, more: list[str]) -> None:
+    program, told = tmp_path / "ffmpeg", tmp_path / "told"
+    program.write_text(f"#!/bin/sh\necho $$ > {told}\nexec sleep 1000\n")
+    program.chmod(0o755)
+    damaged = tmp_path / "damaged.tta"
+    damaged.write_bytes(b"TTA1" + bytes(100))  # neither libsndfile nor PyAV can read it
+    code = "import autotag.cli.main as cli; cli.PATIENCE = 2; cli.main()"
+    run = subprocess.run(
+        [sys.executable, "-c", code, *([str(SONG)] if more else []), str(damaged), *more],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
+    )
+    assert run.returncode == 1
+    line = f"error: {damaged}: no progress for 2 s. Convert the file, or leave it out."
+    assert run.stderr.splitlines()[-1] == line
+    assert ("song.mp3" in run.stdout) == bool(more)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(told.read_text()), 0)

@@ -519,6 +519,42 @@ def test_an_interrupt_during_imports_is_one_line() -> None:
             assert "autotag/cli" not in said
 
 
+PRESSED = """
+import os, signal, sys, time
+
+class Press:
+    def __del__(self):  # from which Python raises nothing
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(1)
+
+    @staticmethod
+    def find_spec(name, *_):
+        if name == "onnxruntime":
+            try:
+                Press()
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(1)
+            except KeyboardInterrupt:
+                raise ImportError("initialization failed")  # as its own library says
+
+sys.meta_path.insert(0, Press)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX signal")
+@pytest.mark.parametrize("left_out", ["", "                Press()\n"])
+def test_an_interrupt_that_python_or_a_library_swallows(tmp_path: Path, left_out: str) -> None:
+    (tmp_path / "sitecustomize.py").write_text(PRESSED.replace(left_out, "") if left_out else PRESSED)
+    run = subprocess.run(
+        [sys.executable, "-m", "autotag", str(SONG), "--model", SMALL],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (130, "", "interrupted\n")
+
+
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of more songs than are tagged in a second."""
