@@ -167,6 +167,7 @@ class Tagger:
         starts, times = (np.concatenate(each) for each in zip(*places, strict=True))
         return Scores(
             self.metadata.outputs,
+            self.metadata.uncalibrated_tags,
             scores,
             embeddings,
             sound.weights(starts, length),
