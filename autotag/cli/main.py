@@ -14,10 +14,11 @@ from typer.core import TyperGroup
 
 from autotag import __version__
 from autotag.cli.correct import correct
-from autotag.cli.library import Terms, find, scan, similar, stats
+from autotag.cli.library import Terms, find, scan, similar
 from autotag.cli.models import models
 from autotag.cli.run import Run, say
 from autotag.cli.speed import bench, choose
+from autotag.cli.stats import stats
 from autotag.cli.tag import tag
 from autotag.cli.view import embed, report, sonify, taggram
 from autotag.cli.write import write

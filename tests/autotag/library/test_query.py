@@ -12,6 +12,7 @@ import pytest
 
 from autotag.errors import LibraryError, TagNotFound
 from autotag.library.database import Library
+from autotag.library.hints import clash, weaker
 from autotag.library.keep import read_outcomes
 from autotag.library.query import find, stats
 from autotag.meaning import MEANINGS, Output
@@ -232,9 +233,40 @@ def test_find_says_what_it_leaves_out(autotag: Run, library: Path) -> None:
         "No track has all of these tags.\n"
         "1 track has the tags with scores from 0.25 to 0.5: add --min 0.25.\n"
     )
+    run = autotag("find", "piano>0.5", "duration<10", "--library", library)
+    assert run.stderr == "No track has all of these tags.\n", "a lower --min finds no more"
     run = autotag("find", "guitar", "--library", library)
     assert (run.returncode, run.stdout) == (0, "")
     assert "No track has all of these tags. Try a lower --min (now 0.5)." in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("wanted", "unwanted", "why"),
+    [
+        (["female vocal"], ["vocals"], "Each track with 'female vocal' has 'vocals' too."),
+        (["opera or woman"], ["voice"], "Each track with 'opera' has 'voice' too."),
+        (["quiet", "Piano"], ["piano"], "'piano' is wanted and not wanted."),
+        (["opera or piano"], ["voice"], ""),
+        (["vocals"], ["opera"], ""),
+        (["piano"], ["piano>0.9"], ""),
+        (["path:opera"], ["path:opera"], ""),
+    ],
+)
+def test_what_no_track_can_have_is_said(
+    library: Path, wanted: list[str], unwanted: list[str], why: str
+) -> None:
+    with Library(library) as opened:
+        found = clash(opened, wanted, unwanted)
+        assert found == (f"{why} Leave out one of them." if why else "")
+        assert not (why and find(opened, wanted, unwanted, 0))
+
+
+def test_tags_that_are_not_calibrated_are_listed_by_rank(library: Path) -> None:
+    with Library(library) as opened:
+        low = "Scores of 'happy' are low, and not calibrated. Use --min 0 to list the highest."
+        assert weaker(opened, ["happy", "piano"], 0.5) == low
+        assert weaker(opened, ["guitar"], 0.3) == "Try a lower --min (now 0.3)."
+        assert weaker(opened, ["guitar"], 0) == weaker(opened, ["guitar>0.9"], 0.5) == ""
 
 
 @pytest.mark.parametrize(
@@ -308,7 +340,7 @@ def test_stats(autotag: Run, library: Path) -> None:
     assert "\nfemale vocal " in shown
     assert "\nflute " not in shown
     assert " flute," in none.replace("\n", " ")
-    assert "cannot be tagged: 1 NotAudio\n" in out
+    assert "cannot be tagged: 1 NotAudio; 'autotag stats --failed' lists them\n" in out
 
 
 @pytest.mark.parametrize("arguments", [["find", "piano"], ["stats"], ["find", "--help"], ["scan", "--help"]])
