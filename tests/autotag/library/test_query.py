@@ -224,6 +224,8 @@ def test_find_says_what_it_leaves_out(autotag: Run, library: Path) -> None:
     assert "'female vocal' is read as one tag." in run.stderr
     for name in ("vocal", "Female Vocalists", "female-vocal", "femalevocal"):
         assert autotag("find", name, "--library", library).stdout.count("sings") == 1 + (name == "vocal")
+    run = autotag("find", "piano", "--limit", 1, "--library", library)
+    assert run.stdout == "piano  path\n 0.90  /m/loud piano.mp3\n", "its score is that of the tag"
     run = autotag("find", "-piano", "--library", library)
     assert run.stdout.startswith("path\n/m/"), "a score would be the same in every line"
     run = autotag("find", "quiet>0.1", "quiet<0.4", "drums", "--library", library)
@@ -275,6 +277,7 @@ def test_tags_that_are_not_calibrated_are_listed_by_rank(library: Path) -> None:
         (["guitr"], "has no tag 'guitr'. Did you mean 'guitar'"),
         (["piano", "-quite"], "has no tag 'quite'. Did you mean 'quiet'"),
         (["zzz"], "has no tag 'zzz'. 'autotag stats' lists its tags"),
+        (["genre:jazz"], "has no tag 'genre:jazz'. Did you mean 'jazz'?"),
         ([""], "empty"),
         (["piano>2"], "2 in 'piano>2' is no score"),
         (["piano>loud"], "'piano>loud' is no range"),
@@ -288,6 +291,7 @@ def test_tags_that_are_not_calibrated_are_listed_by_rank(library: Path) -> None:
         (["piano", "--sort", "size"], "sort is 'size'. Use score, path"),
         (["piano", "--json", "--paths"], "are different outputs. Give one of them."),
         (["piano", "--m3u", "list.txt"], ".m3u8"),
+        (["piano", "--m3u", "none/list.m3u8"], "lies in a folder that does not exist."),
     ],
 )
 def test_what_cannot_be_asked(
