@@ -16,6 +16,9 @@ def song_path(text: str) -> Path:
     return local_path(with_dash(text))
 
 
+song_path.__name__ = local_path.__name__
+
+
 def correct(
     song: Annotated[
         Path,
@@ -27,9 +30,7 @@ def correct(
     ] = None,
     undo: Annotated[
         bool,
-        typer.Option(
-            "--undo", help="Go by the scores of these tags again, or of all.", rich_help_panel=OUTPUT
-        ),
+        typer.Option("--undo", help="Leave these tags, or all, to the model again.", rich_help_panel=OUTPUT),
     ] = False,
     library: LibraryFile = None,
 ) -> None:

@@ -64,6 +64,9 @@ def local_path(text: str) -> Path:
     return Path(text)
 
 
+local_path.__name__ = "path"  # what help calls the type of an argument
+
+
 def number(text: str) -> float:
     """A number, or NaN for what is none."""
     try:

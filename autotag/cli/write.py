@@ -23,7 +23,7 @@ from autotag.cli.chosen import (
     with_options,
 )
 from autotag.cli.fields import FIELDS, chosen_fields
-from autotag.cli.options import OUTPUT, TAGS, Exclude, FilesFrom, Hidden, Include, Jobs, Paths, Shard, output
+from autotag.cli.options import OUTPUT, Exclude, FilesFrom, Hidden, Include, Jobs, Paths, Shard, output
 from autotag.cli.run import Run, say
 from autotag.config import Config
 from autotag.models.registry import ModelChoice, find
@@ -89,7 +89,7 @@ def write(
             metavar="FILE",
             help="Take tags that were set by hand from this library.",
             show_default="library.sqlite in the user's data folder",
-            rich_help_panel=TAGS,
+            rich_help_panel=OUTPUT,
         ),
     ] = None,
     from_: Annotated[
