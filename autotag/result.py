@@ -70,6 +70,7 @@ class Result:
         scores: mean score of every output of the model, float32 [outputs]; None in a row that was read.
         embedding: float32 [d], the mean over the segments, where it was asked for; or [segments, d], and then
         times: float64 [segments], seconds at which each segment starts.
+        uncalibrated: tags whose scores do not say how likely they are; empty in a row that was read.
     """
 
     path: str | None
@@ -86,6 +87,7 @@ class Result:
     scores: "NDArray[np.float32] | None" = field(default=None, compare=False, repr=False)
     embedding: "NDArray[np.float32] | None" = field(default=None, compare=False, repr=False)
     times: "NDArray[np.float64] | None" = field(default=None, compare=False, repr=False)
+    uncalibrated: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
     ok: ClassVar[bool] = True
 
     def to_dict(self) -> dict[str, Any]:

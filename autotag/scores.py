@@ -18,6 +18,7 @@ class Scores:
 
     Attributes:
         outputs: what the network scores.
+        uncalibrated: tags whose scores do not say how likely they are.
         scores: float32 [segments, outputs], in 0..1.
         embeddings: float32 [segments, d].
         weights: float32 [segments], the share of each segment that sounds: silence does not count in a mean.
@@ -31,6 +32,7 @@ class Scores:
     """
 
     outputs: tuple[Output, ...]
+    uncalibrated: frozenset[str]
     scores: Array
     embeddings: Array
     weights: Array
@@ -78,4 +80,5 @@ class Scores:
             scores=scores,
             embedding=embedding,
             times=self.times if whole else None,
+            uncalibrated=self.uncalibrated,
         )

@@ -167,6 +167,7 @@ class Tagger:
         starts, times = (np.concatenate(each) for each in zip(*places, strict=True))
         return Scores(
             outputs=self.metadata.outputs,
+            uncalibrated=self.metadata.uncalibrated_tags,
             scores=scores,
             embeddings=embeddings,
             weights=sound.weights(starts, length),

@@ -2,8 +2,9 @@
 
     python benchmarks/copies.py FOLDER [MODEL] [NUMBER]
 
-Takes the first NUMBER songs of a folder, writes each again as MP3, OGG, Opus and WAV of other qualities,
-rates and levels, and compares compact embeddings as a library keeps them.
+Writes the first NUMBER songs of a folder again as MP3, OGG, Opus and WAV of other qualities, rates and
+levels, and compares compact embeddings as a library keeps them; and all songs with each other, which are to
+be different recordings, an album a folder.
 """
 
 import sys
@@ -20,6 +21,8 @@ from autotag.library.alike import SAME
 from autotag.library.vectors import compact, cosines
 from autotag.tagger import Tagger
 
+BOUNDS = (0.9, 0.95, 0.97, SAME, 0.99)
+
 COPIES: tuple[tuple[str, str, dict[str, float], float, int], ...] = (
     ("mp3, best", ".mp3", {"compression_level": 0.0}, 1.0, 44100),
     ("mp3, middle", ".mp3", {"compression_level": 0.5}, 1.0, 44100),
@@ -32,38 +35,45 @@ COPIES: tuple[tuple[str, str, dict[str, float], float, int], ...] = (
 
 
 def main(folder: str, model: str = "vgg-12k-48-x2-db", number: int = 60) -> None:
-    """Print percentiles of the cosines."""
+    """Print how high the cosines are."""
     tagger = Tagger(model)
     originals: list[bytes] = []
+    albums: list[str] = []
     found: dict[str, list[float]] = {name: [] for name, *_ in COPIES}
     with tempfile.TemporaryDirectory() as place:
         for path in audio_files([Path(folder)]):
-            if len(originals) == number:
-                break
             try:
                 vector = compact(tagger.embed(path))
                 samples, rate = soundfile.read(path, dtype="float32")
             except (AudioError, soundfile.LibsndfileError):
                 continue
             originals.append(vector)
+            albums.append(str(path.parent))
+            if len(originals) > number:
+                continue
             for name, ending, options, gain, sr in COPIES:
                 copy = Path(place, f"copy{ending}")
                 sound = soxr.resample(samples, rate, sr) * gain
                 kind = {".opus": ("OGG", "OPUS"), ".mp3": ("MP3", None), ".ogg": ("OGG", "VORBIS")}
                 container, codec = kind.get(ending, ("WAV", "PCM_16"))
-                soundfile.write(copy, sound, sr, format=container, subtype=codec, **options)
+                channels = 1 if sound.ndim == 1 else sound.shape[1]
+                with soundfile.SoundFile(copy, "w", sr, channels, codec, None, container, **options) as file:
+                    for start in range(0, len(sound), sr):  # in one piece libsndfile does not survive OGG
+                        file.write(sound[start : start + sr])
                 found[name].append(float(cosines(compact(tagger.embed(copy)), vector)[0]))
-    for name, values in found.items():
-        share = np.mean(np.array(values) >= SAME)
-        lowest, low, rather, median = np.percentile(values, (0, 1, 5, 50))
+    if not originals:
+        sys.exit(f"{folder}: no song in it can be tagged. Name a folder of music.")
+    every = np.array([cosines(b"".join(originals), each) for each in originals])
+    one, other = np.triu_indices(len(originals), 1)
+    of_one_album = np.array(albums)[one] == np.array(albums)[other]
+    found["other recordings of one album"] = every[one, other][of_one_album].tolist()
+    found["other recordings"] = every[one, other][~of_one_album].tolist()
+    for name, values in filter(lambda each: each[1], found.items()):
+        reached = ", ".join(f"{np.mean(np.array(values) >= bound):.1%} reach {bound}" for bound in BOUNDS)
         print(
-            f"{name}: lowest {lowest:.3f}, 1 % {low:.3f}, 5 % {rather:.3f}, median {median:.3f}; {share:.1%}"
+            f"{name}: {len(values)}, from {min(values):.3f} to {max(values):.3f}, "
+            f"median {np.median(values):.3f}; {reached}"
         )
-    others = [np.delete(cosines(b"".join(originals), each), n).max() for n, each in enumerate(originals)]
-    print(
-        f"nearest other recording: median {np.median(others):.3f}, 95 % {np.percentile(others, 95):.3f}, "
-        f"highest {max(others):.3f}; {np.mean(np.array(others) >= SAME):.1%} of at least {SAME}"
-    )
 
 
 if __name__ == "__main__":

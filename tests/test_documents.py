@@ -13,7 +13,11 @@ from types import ModuleType
 
 import pytest
 
+from autotag.library.keep import tag_into
+from autotag.library.scan import scan
 from autotag.models.registry import MANIFEST, ModelFile, manifest
+from autotag.request import TagRequest
+from autotag.tagger import Tagger
 from tests.conftest import ROOT, SONG
 from train.report.card import TABLES, TEMPLATE, in_order
 from train.report.measured import MEASURED
@@ -76,6 +80,30 @@ def test_the_python_of_the_readme_runs_as_scripts(tmp_path: Path) -> None:
         printed += done.stdout.splitlines()
     starts = ("(Tag(tag=", "(Tag(tag=", "broken.mp3: no such file", "Tally(tagged=1,")
     assert all(map(str.startswith, printed, starts)) and len(printed) == len(starts), printed
+
+
+def test_pandas_reads_results_and_libraries_as_the_pages_say(tmp_path: Path) -> None:
+    pytest.importorskip("pandas", reason="pandas is not installed")
+    shutil.copy(SONG, tmp_path / "song.mp3")
+    (tmp_path / "empty.mp3").touch()
+    both = [tmp_path / "song.mp3", tmp_path / "empty.mp3"]
+    request, model = TagRequest(top=3), "vgg-12k-48-x10-db"
+    tag_into(both, tmp_path / "tags.jsonl", model, request)
+    scan(tmp_path, tmp_path / "music.sqlite", model)
+    pages = "".join((ROOT / "docs" / name).read_text("utf-8") for name in ("folders.md", "library.md"))
+    blocks = [block for block in re.findall(r"```python\n(.*?)```", pages, re.S) if "pandas" in block]
+    printed = []
+    for block in blocks:
+        command = [sys.executable, "-c", block]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+        printed.append(done.stdout)
+    table, rows = printed
+    best = Tagger(model).tag(SONG, request)
+    assert all(tag in table and f"{round(score, 4):g}" in table for tag, score in best.tags)
+    assert len(table.splitlines()) == 3, "a heading of two lines, and a row of the song that has tags"
+    assert rows.split()[:3] == ["path", "tag", "score"]
+    assert all(tag in rows for tag in ("guitar", "folk", "vocals")), "every tag, whatever its score"
 
 
 def test_the_readme_is_read_in_ten_minutes() -> None:

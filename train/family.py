@@ -119,7 +119,8 @@ def restore_run(model: ModelFile, run: Path, root: Path, audio: str | None, cach
     seen = torch.from_numpy(training_segments(dataset, config, cache, RESTORE_SEGMENTS))
     with alone(run):
         weights = restore(model.path, config, seen[:, None], recipe.whole).state_dict()
-        found = {"model": weights, "commit": metadata.commit, "calibrated": bool(metadata.uncalibrated)}
+        calibrated = 0 < len(metadata.uncalibrated) < len(metadata.outputs)
+        found = {"model": weights, "commit": metadata.commit, "calibrated": calibrated}
         adopt(config, dataset, cache, run, recipe, found, metadata.training["seconds"])
     say(f"{run}: the weights of {model.path}")
 

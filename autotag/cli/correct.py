@@ -31,9 +31,7 @@ def correct(
     library: LibraryOption = None,
     undo: Annotated[
         bool,
-        typer.Option(
-            "--undo", help="Go by the scores of these tags again, or of all.", rich_help_panel=OUTPUT
-        ),
+        typer.Option("--undo", help="Leave these tags, or all, to the model again.", rich_help_panel=OUTPUT),
     ] = False,
 ) -> None:
     """Say which tags a song of a library has and has not: autotag correct song.mp3 piano -guitar.

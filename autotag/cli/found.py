@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autotag.cli.options import OUTPUT, Json
+from autotag.cli.options import OUTPUT, Json, output
 from autotag.cli.run import say
 from autotag.outputs.playlist import m3u as as_m3u
 from autotag.outputs.playlist import write_paths
@@ -19,12 +19,7 @@ if TYPE_CHECKING:
 
 
 def _playlist(text: str) -> Path:
-    path = Path(text)
-    if text != "-" and path.suffix not in (".m3u8", ".m3u"):
-        raise typer.BadParameter(
-            f"{text!r} is not allowed. Use a name that ends in .m3u8 or .m3u, or - for stdout."
-        )
-    return path
+    return Path(text) if text == "-" else output(".m3u8", ".m3u")(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +54,10 @@ class Listing:
             for path in write_paths(named, sys.stdout.buffer, self.nul):
                 say(f"warning: {path}: left out, for its name has a line break. Use -0.")
         elif found:
-            _write_table(found, score if found[0].tags or score != "score" else "")
+            known = (
+                score == "score" and len(found[0].tags) < 2
+            )  # it is that of the one tag, or 1 in each line
+            _write_table(found, "" if known else score)
 
 
 def chosen_listing(
@@ -101,7 +99,7 @@ def chosen_listing(
 
 
 def _write_table(found: "list[Found]", score: str) -> None:
-    """The tracks, with a column of their score if it has a name: without a tag all have the same."""
+    """The tracks, with a column of their score if it has a name."""
     typer.echo("  ".join([*filter(None, [score]), *(tag for tag, _ in found[0].tags), "path"]))
     for track in found:
         each = [f"{value:{len(name)}.2f}" for name, value in [(score, track.score), *track.tags] if name]

@@ -1,9 +1,7 @@
 """The commands about a library: parse, call and print."""
 
 import re
-import textwrap
 from pathlib import Path
-from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,7 +15,6 @@ from autotag.cli.options import (
     TAGS,
     Excerpts,
     Jobs,
-    Json,
     local_path,
 )
 from autotag.cli.run import Run, say
@@ -25,7 +22,7 @@ from autotag.config import Config, Excerpt
 from autotag.models.registry import ModelChoice
 from autotag.request import LIKELY
 from autotag.result import Outcome
-from autotag.system.text import as_json, counted, printable
+from autotag.system.text import counted
 
 if TYPE_CHECKING:
     from autotag.library.database import Library
@@ -155,7 +152,8 @@ def scan(
         f"{getattr(found, kind)} {'tagged again' if kind == 'again' else kind}" for kind in kinds
     )
     if found.failed_before:
-        counts += f" ({found.failed_before} of them failed: --retry-failed tries again)"
+        lists = "'autotag stats --failed' lists them, --retry-failed tries again"
+        counts += f" ({found.failed_before} of them failed before: {lists})"
         run.counts["failed"] += found.failed_before
     run.end(f"{found.library}: {counts}")
 
@@ -183,6 +181,7 @@ def find(
 ) -> None:
     """Find the tracks of a library that have all of these tags: autotag find piano quiet -vocals."""
     from autotag.library.database import Library, default_path
+    from autotag.library.hints import clash, weaker
     from autotag.library.query import FAINT, count, query, rows_of
 
     with Library(library or default_path()) as opened:
@@ -195,10 +194,11 @@ def find(
         fainter = (
             count(opened, query(opened, wanted, unwanted, FAINT, minimum)) - total if minimum > FAINT else 0
         )
-    also = fainter > 0 and bool(wanted)
+        why = "" if found else clash(opened, wanted, unwanted)
+        also = fainter > 0 and bool(wanted) and not why
+        lower = "" if found or also or why else weaker(opened, wanted, minimum)
     if not found:
-        lower = "" if also or not minimum else f" Try a lower --min (now {minimum:g})."
-        say(f"No track has all of these tags.{lower}")
+        say(f"No track has all of these tags. {why or lower}".rstrip())
     if also:
         more = "more " if found else ""
         tracks = counted(fainter, f"{more}track has", f"{more}tracks have")
@@ -243,57 +243,3 @@ def similar(
     with Library(library or default_path()) as opened:
         found = search(opened, song, limit=limit, copies=copies)
     listing.show(found, "similarity")
-
-
-def stats(
-    library: LibraryOption = None,
-    minimum: Minimum = LIKELY,
-    duplicates: Annotated[
-        bool,
-        typer.Option("--duplicates", help="List tracks that are the same recording.", rich_help_panel=OUTPUT),
-    ] = False,
-    json: Json = False,
-) -> None:
-    """Show what is in a library, and how many tracks have each tag."""
-    from autotag.library.database import Library, default_path
-    from autotag.library.query import stats as count
-
-    with Library(library or default_path()) as opened:
-        if duplicates:
-            _show_duplicates(opened, json)
-            return
-        found = count(opened, minimum)
-    if json:
-        typer.echo(as_json(found, indent=2))
-        return
-    failures = ", ".join(f"{number} {printable(kind)}" for kind, number in found["failures"].items())
-    hours = found["hours"]
-    length = f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"
-    typer.echo(f"{found['tracks']} tracks, {length}, tagged by {found['model']}")
-    if found["outdated"]:
-        typer.echo(f"tagged by an earlier model: {found['outdated']}; 'autotag scan' tags them again")
-    if found["corrected"]["tags"]:
-        tags = counted(found["corrected"]["tags"], "tag", "tags")
-        typer.echo(f"set by hand: {tags} of {counted(found['corrected']['tracks'], 'track', 'tracks')}")
-    typer.echo(f"cannot be tagged: {failures or 'none'}\n")
-    width = max((len(tag["tag"]) for tag in found["tags"]), default=3)
-    typer.echo(f"{'tag':{width}}  tracks  share  mean")
-    for row in [row for row in found["tags"] if row["tracks"]]:
-        share = row["tracks"] / max(1, found["tracks"])
-        typer.echo(f"{row['tag']:{width}}  {row['tracks']:6}  {share:5.0%}  {row['mean']:.3f}")
-    if none := ", ".join(sorted((row["tag"] for row in found["tags"] if not row["tracks"]), key=str.lower)):
-        text = f"in no track, from a score of {minimum:g} on: {none}"
-        typer.echo("\n" + textwrap.fill(text, get_terminal_size().columns - 1))
-
-
-def _show_duplicates(library: "Library", json: bool) -> None:
-    from autotag.library.alike import duplicates
-
-    groups = duplicates(library)
-    if json:
-        typer.echo(as_json(groups, indent=2))
-        return
-    for group in groups:
-        typer.echo("\n".join(map(printable, group)) + "\n")
-    recordings = counted(len(groups), "recording has", "recordings have")
-    say(f"{recordings} copies, {sum(map(len, groups))} files in all.")

@@ -27,7 +27,8 @@ INTERRUPTED = 130, 143
 PANELS: dict[str, dict[str, str]] = {
     "Files": {"tag": "tag", "write": "write"},
     "A library of many files": {
-        **dict.fromkeys(("scan", "find", "similar", "stats"), "library"),
+        **dict.fromkeys(("scan", "find", "similar"), "library"),
+        "stats": "stats",
         "correct": "correct",
     },
     "See and hear": dict.fromkeys(("taggram", "sonify", "embed", "report"), "view"),

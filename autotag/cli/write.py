@@ -18,23 +18,33 @@ from autotag.cli.chosen import (
     chosen_files,
     chosen_model,
     chosen_request,
-    chosen_run,
     given,
     spelled,
     with_options,
 )
-from autotag.cli.options import FIELDS, OUTPUT, Exclude, FilesFrom, Include, Jobs, Paths, Shard, output
+from autotag.cli.fields import chosen_fields
+from autotag.cli.options import (
+    FIELDS,
+    OUTPUT,
+    Exclude,
+    FilesFrom,
+    Hidden,
+    Include,
+    Jobs,
+    Paths,
+    Shard,
+    output,
+)
 from autotag.cli.run import Run, say
 from autotag.config import Config
-from autotag.models.registry import ModelChoice
-from autotag.outputs.containers import GENRE, MOOD, PLAIN
-from autotag.outputs.fields import FieldRequest, read_names, unknown_names
+from autotag.models.registry import ModelChoice, find
+from autotag.outputs.fields import FieldRequest
 from autotag.outputs.stream import write_json
 from autotag.request import TagRequest
 from autotag.result import Failure, Outcome, Result
 from autotag.system.cores import usable_cores
 from autotag.system.files import size_and_time
-from autotag.system.text import printable
+from autotag.system.text import counted, printable
 
 if TYPE_CHECKING:
     from autotag.outputs.containers import Values
@@ -49,70 +59,20 @@ def files_or_none(
     exclude: Exclude = None,
     files_from: FilesFrom = None,
     shard: Shard = "1/1",
+    hidden: Hidden = False,
 ) -> Files | None:
     """The files that are named; None where there are none."""
-    return chosen_files(paths, include, exclude, files_from, shard) if paths or files_from else None
+    return chosen_files(paths, include, exclude, files_from, shard, hidden) if paths or files_from else None
 
 
-def _field(text: str) -> str:
-    if text.upper() not in PLAIN:
-        also = "" if text.upper() not in (GENRE, MOOD) else f" --{text.lower()} sets the {text.lower()}."
-        raise typer.BadParameter(f"{text!r} is not allowed. Use {', '.join(PLAIN)}.{also}")
-    return text.upper()
-
-
-def _names(text: str) -> dict[str, str]:
-    try:
-        return read_names(Path(text))
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-
-
-def chosen_fields(
-    genre: Annotated[
-        bool, typer.Option("--genre", help="Set the genre from tags that are one.", rich_help_panel=FIELDS)
+def chosen_run(
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Print only warnings and errors.", rich_help_panel=OUTPUT),
     ] = False,
-    genres: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Set at most N genres, the likeliest.", rich_help_panel=FIELDS),
-    ] = None,
-    mood: Annotated[
-        bool, typer.Option("--mood", help="Set the mood from tags that are one.", rich_help_panel=FIELDS)
-    ] = False,
-    moods: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Set at most N moods, the likeliest.", rich_help_panel=FIELDS),
-    ] = None,
-    field: Annotated[
-        Any,
-        typer.Option(
-            parser=_field,
-            metavar="FIELD",
-            help=f"Write the tags, without scores, into a field too: {', '.join(PLAIN)}.",
-            rich_help_panel=FIELDS,
-        ),
-    ] = None,
-    map_: Annotated[
-        Any,
-        typer.Option(
-            "--map",
-            parser=_names,
-            metavar="FILE",
-            help='Use names of your own in these fields, from lines of TOML such as "heavy metal" = "Metal".',
-            rich_help_panel=FIELDS,
-        ),
-    ] = None,
-) -> FieldRequest:
-    """What a command's options want of a file's fields."""
-    for name, near in unknown_names(map_ or {}).items():
-        remedy = f"Did you mean {near!r}?" if near else "'autotag stats' lists the tags of a library."
-        say(f"warning: --map: {name!r} is no tag, genre or mood. {remedy}")
-    return FieldRequest(
-        genres=genres or (0 if genre else None),
-        moods=moods or (0 if mood else None),
-        plain=field,
-        names=map_ or {},
-    )
+) -> Run:
+    """What the command says while it works."""
+    return Run(quiet)
 
 
 def _report(text: str) -> Path:
@@ -134,12 +94,21 @@ def write(
     wanted: FieldRequest,
     run: Run,
     jobs: Jobs = None,
+    library: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Take tags that were set by hand from this library.",
+            show_default="library.sqlite in the user's data folder",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
     from_: Annotated[
         Path | None,
         typer.Option(
             "--from",
             metavar="FILE",
-            help="Write the tags that FILE of an earlier --out holds, instead of tagging.",
+            help="Write the tags that a library, or FILE of an earlier --out, holds, instead of tagging.",
             rich_help_panel=OUTPUT,
         ),
     ] = None,
@@ -181,7 +150,7 @@ def write(
     from autotag.outputs.filetags import attempt
 
     _check(context, files, from_, undo)
-    total, outcomes = _tags(files, model, replace(request, top=0), jobs, from_, undo)
+    total, outcomes = _tags(files, model, replace(request, top=0), jobs, from_, library, run, undo)
     wanted = replace(wanted, top=request.top, minimum=request.lowest)
     nothing = "nothing to take back" if undo else "no tag to write"
 
@@ -198,7 +167,7 @@ def write(
             else:
                 run.warn(path, *written.warnings)
                 run.counts["written" if written.changes else "unchanged"] += 1
-                if not report:
+                if not report and not run.quiet:
                     _show(written, "as it should be" if any(fields.values()) else nothing)
             yield written
 
@@ -220,7 +189,7 @@ def write(
 
 def _check(context: typer.Context, files: Files | None, from_: Path | None, undo: bool) -> None:
     """Refuse options that do not go together."""
-    tagging = given(context, *Config.__slots__, "model", "excerpt", "excerpts", "jobs")
+    tagging = given(context, *Config.__slots__, "model", "excerpt", "excerpts", "jobs", "library")
     writing = given(context, "vocabulary", "top", "threshold", "merge", "force")
     writing += given(context, *inspect.signature(chosen_fields).parameters)
     if not files and not from_:
@@ -241,6 +210,8 @@ def _tags(
     request: TagRequest,
     jobs: int | None,
     from_: Path | None,
+    library: Path | None,
+    run: Run,
     undo: bool,
 ) -> tuple[int, Iterator[Outcome]]:
     """How many outcomes there are, and the outcomes whose tags are to be written."""
@@ -250,7 +221,29 @@ def _tags(
     found = files.found() if files else []
     if undo:
         return len(found), (Result(str(path), "", "", 0.0, 0, (), {}) for path in found)
-    return len(found), tag_files(found, model, request, jobs=processes(len(found), jobs or usable_cores()))
+    outcomes = tag_files(found, model, request, jobs=processes(len(found), jobs or usable_cores()))
+    return len(found), _by_hand(outcomes, found, model, request, library, run)
+
+
+def _by_hand(
+    outcomes: Iterator[Outcome],
+    files: list[Path],
+    model: ModelChoice,
+    request: TagRequest,
+    library: Path | None,
+    run: Run,
+) -> Iterator[Outcome]:
+    """The outcomes, with the tags that a person set in the library: the user's own need not be there."""
+    from autotag.library.database import default_path
+    from autotag.library.said import as_said, said_of
+
+    path = library or default_path()
+    said = said_of(files, path) if library or path.exists() else {}
+    if not said:
+        return outcomes
+    if not run.quiet:
+        say(f"{counted(len(said), 'file has', 'files have')} tags set by hand in {path}, which count.")
+    return as_said(outcomes, said, find(model).metadata.outputs, request)
 
 
 def _earlier(path: Path, request: TagRequest, files: Files | None) -> Iterator[Outcome]:

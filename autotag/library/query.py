@@ -13,6 +13,7 @@ from autotag.library.sql import Search, search
 from autotag.library.tags import Vocabulary
 from autotag.library.terms import parse
 from autotag.request import LIKELY
+from autotag.result import Failure
 
 FAINT = 0.25
 """The score down to which tracks are counted that a search leaves out."""
@@ -145,6 +146,16 @@ def stats(library: Library, minimum: float = LIKELY) -> dict[str, Any]:
         "minimum": float(minimum),
         "tags": sorted(tags, key=lambda tag: (-tag["tracks"], -tag["mean"], tag["tag"])),
     }
+
+
+def failures(library: Library) -> list[Failure]:
+    """The files that cannot be tagged, by path, each with the reason."""
+    sql = "SELECT path, error_kind, error_message, size, modified FROM tracks WHERE NOT ok ORDER BY path"
+    with plainly(library.path, "read"):
+        return [
+            Failure(as_path(path), str(kind), str(message), size, modified)
+            for path, kind, message, size, modified in library.query(sql)
+        ]
 
 
 def _total(library: Library, tag: str) -> float:

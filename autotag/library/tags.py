@@ -57,7 +57,8 @@ class Vocabulary:
                 f"{text!r} is a tag of {other}, and this library has those of {own}. Scan into another file "
                 "with a model that has both."
             )
-        near = [self._spoken[found] for found in get_close_matches(_plain(text), self._spoken, 3)]
+        word = _plain(text.rpartition(":")[2])  # such as jazz of genre:jazz
+        near = [self._spoken[found] for found in get_close_matches(word, self._spoken, 3)]
         hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else "'autotag stats' lists its tags."
         raise TagNotFound(f"{self._library.model} has no tag {text!r}. {hint}")
 

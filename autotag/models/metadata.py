@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from autotag.config import Config
 from autotag.errors import ConfigError, ModelError
-from autotag.meaning import Output
+from autotag.meaning import Output, meaning_of
 
 FORMAT = 3
 """Version of the metadata that this code writes; it reads version 2 too."""
@@ -33,7 +33,8 @@ class Metadata:
         config: architecture and resolution.
         frames: frames of one segment.
         outputs: what the network scores, in the order of its outputs.
-        uncalibrated: outputs whose scores do not say how likely a tag is, for want of examples.
+        uncalibrated: outputs whose scores do not say how likely a tag is, for want of examples; all of a
+            model that was not calibrated.
         dataset, label_source: what it was trained on, and where its labels came from.
         split: the folders or lists of `"train"`, `"valid"` and `"test"`.
         precision: `"int8"` or `"fp32"`.
@@ -65,6 +66,12 @@ class Metadata:
     def vocabularies(self) -> tuple[str, ...]:
         """The vocabularies of its outputs, in their order."""
         return tuple(dict.fromkeys(output.vocabulary for output in self.outputs))
+
+    @property
+    def uncalibrated_tags(self) -> frozenset[str]:
+        """Tags, and the meanings that are shown for them, of which no calibrated output has the score."""
+        left_out = set(self.uncalibrated)
+        return _shown(left_out) - _shown(set(self.outputs) - left_out)
 
     @property
     def untrained(self) -> bool:
@@ -159,7 +166,10 @@ _OF_MANIFEST = ("file", "bytes", "sha256")
 
 
 def _from_format_2(found: dict[str, Any], source: str) -> dict[str, Any]:
-    """One vocabulary, with a threshold for each tag, which are no longer used but must be what they were."""
+    """One vocabulary, not calibrated, with a threshold for each tag.
+
+    The thresholds are no longer used, but must be what they were.
+    """
     for name, kind in {"vocabulary": str, "tags": list, "thresholds": list, "scores": dict}.items():
         if not isinstance(found.get(name), kind):
             raise _wrong(source, name, found.get(name))
@@ -174,7 +184,12 @@ def _from_format_2(found: dict[str, Any], source: str) -> dict[str, Any]:
     dropped = ("vocabulary", "tags", "thresholds", "scores", "reliability")
     kept = {name: value for name, value in found.items() if name not in dropped}
     outputs = [[vocabulary, tag] for tag in tags]
-    return kept | {"format": FORMAT, "outputs": outputs, "uncalibrated": [], "metrics": found["scores"]}
+    return kept | {"format": FORMAT, "outputs": outputs, "uncalibrated": outputs, "metrics": found["scores"]}
+
+
+def _shown(outputs: set[Output]) -> frozenset[str]:
+    """The tags of outputs, and their meanings."""
+    return frozenset(name for output in outputs for name in (output.tag, meaning_of(output.tag).name))
 
 
 def _config(found: dict[str, Any], source: str) -> Config:

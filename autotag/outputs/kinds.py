@@ -95,7 +95,7 @@ def _container(file: BinaryIO, size: int) -> TagContainer:
         found = Id3(tags[0] if tags else b"", v1=v1_of(end))
         tags = tags[1:]
     else:
-        raise Damaged(f"its bytes are {what}")
+        raise Damaged(f"its bytes are {what}" if size else "it is empty")
     for field, others in _elsewhere(file, tags, end).items():
         values = (*found.elsewhere.get(field, ()), *others)
         if values := tuple(dict.fromkeys(value for value in values if value.strip())):

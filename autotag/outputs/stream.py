@@ -77,7 +77,7 @@ def write_lines(results: Results, stream: TextIO) -> None:
 def write_table(results: Results, stream: TextIO) -> None:
     """For people: a heading a file, and its tags by what they are about. Failures are left to stderr.
 
-    Likely tags are said to be, and on a terminal the others are faint.
+    From `LIKELY` on a tag with a calibrated score is said to be likely; on a terminal, lower ones are faint.
     """
     coloured = stream.isatty() and not os.environ.get("NO_COLOR")
 
@@ -97,7 +97,8 @@ def write_table(results: Results, stream: TextIO) -> None:
                     continue
                 named = f"{printable(tag):{width}} {score:.2f}"
                 if score >= LIKELY:
-                    line = f"{named} {styled(_bar(score), 36)} likely"
+                    word = "" if tag in result.uncalibrated else " likely"
+                    line = f"{named} {styled(_bar(score), 36)}{word}"
                 else:
                     line = styled(f"{named} {_bar(score)}", 2)
                 stream.write(f" {about:{KIND}} {line}\n")

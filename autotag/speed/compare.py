@@ -100,7 +100,7 @@ def _marks(costs: Sequence[Cost]) -> dict[str, Cost]:
 
 
 def write_comparison(rows: Sequence[Row], stream: TextIO) -> None:
-    """For people: a table with a line a model."""
+    """For people: a table of what each model says, and one of what that costs; a terminal is not exceeded."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -108,28 +108,39 @@ def write_comparison(rows: Sequence[Row], stream: TextIO) -> None:
     from autotag.outputs.stream import WIDE
     from autotag.system.text import printable
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("model", no_wrap=True)
-    for heading in ("agrees", "mel ms", "model ms", "total ms", "x real time", "GMAC", "MB", "kB", "ROC AUC"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    table.add_column("tags", no_wrap=True)
+    said, costs = (Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold") for _ in "12")
+    said.add_column("model", no_wrap=True)
+    said.add_column("agrees", justify="right", no_wrap=True)
+    said.add_column("tags")
+    costs.add_column("\nmodel", no_wrap=True)
+    for heading in (
+        "mel\nms",
+        "model\nms",
+        "total\nms",
+        "x real\ntime",
+        "\nGMAC",
+        "\nMB",
+        "\nkB",
+        "ROC\nAUC",
+    ):
+        costs.add_column(heading, justify="right", no_wrap=True)
+    costs.add_column(min_width=len("sensible"))
     for row in rows:
-        cost, metadata = row.cost, row.cost.file.metadata
+        cost, auc = row.cost, row.cost.file.metadata.roc_auc
         (total,) = cost.ms()
-        table.add_row(
-            *(cost.name, f"{row.agreement:.0%}", f"{cost.ms('mel')[0]:.1f}", f"{cost.ms('model')[0]:.1f}"),
-            *(f"{total:.0f}", f"{1000 * cost.seconds / total:.0f}", f"{cost.gmac:.2f}"),
-            *(f"{cost.file.bytes / 1e6:.1f}", f"{cost.spectrogram / 1e3:.0f}"),
-            "" if metadata.roc_auc is None else f"{metadata.roc_auc:.4f}",
-            ", ".join(row.marks),
-            Text(", ".join(f"{tag} {score:.2f}" for tag, score in row.result.tags) or "no tag"),
+        tags = ", ".join(f"{tag} {score:.2f}" for tag, score in row.result.tags) or "no tag"
+        said.add_row(cost.name, f"{row.agreement:.0%}", Text(tags))
+        costs.add_row(
+            *(cost.name, f"{cost.ms('mel')[0]:.1f}", f"{cost.ms('model')[0]:.1f}", f"{total:.0f}"),
+            *(f"{1000 * cost.seconds / total:.0f}", f"{cost.gmac:.2f}", f"{cost.file.bytes / 1e6:.1f}"),
+            *(f"{cost.spectrogram / 1e3:.0f}", "" if auc is None else f"{auc:.4f}", ", ".join(row.marks)),
         )
-    console = Console(file=stream, width=WIDE, soft_wrap=True, highlight=False)
+    fits = stream.isatty()
+    console = Console(file=stream, width=None if fits else WIDE, soft_wrap=not fits, highlight=False)
     first = rows[0]
     seconds = f"  {first.cost.seconds:.1f} s"
     console.print(Text(printable(first.result.path or ""), "bold").append(seconds, "not bold dim"))
-    console.print(table)
+    console.print(said, "", costs, sep="\n")
     console.print(
         f"agrees: the share of its {TOP} best tags that {first.cost.name} has among its {TOP} best too. "
         f"total: with {first.cost.ms('decode')[0]:.0f} ms for decoding. kB: of a segment's spectrogram. "

@@ -68,6 +68,6 @@ def draw(name: str, scores: Scores, outline: Array, top: int, path: Path, ending
         )
         heat.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: clock(seconds)))
         bar = figure.colorbar(image, ax=heat, label="score", pad=0.01, aspect=30)
-        bar.set_ticks([0, 0.1, 0.25, LIKELY, 1], labels=["0", "0.1", "0.25", f"{LIKELY:g} likely", "1"])
+        bar.set_ticks([0, 0.1, 0.25, LIKELY, 1], labels=["0", "0.1", "0.25", f"{LIKELY:g}", "1"])
         metadata = {"Date": None} if ending == ".svg" else None
         figure.savefig(path, format=ending[1:], dpi=150, metadata=metadata)

@@ -101,7 +101,7 @@ def taggram_figure(found: Sequence[Scores], outline: Array, top: int = TAGGRAM_T
     return f"""<figure class="taggram">
 <figcaption><label>Tags over time, by <select{"" if found[1:] else " disabled"}>{names}</select></label>
 <span class="scale">score 0 <i><b style="left: {100 * LIKELY**0.5:.0f}%"></b></i> 1 (the line:
-{LIKELY:g}, likely)</span></figcaption>
+{LIKELY:g})</span></figcaption>
 <div class="plot"><ol></ol><div class="canvases" tabindex="0" role="slider" aria-label="Position in the song"
 aria-valuemin="0"><canvas class="wave"></canvas><canvas class="heat"></canvas><i class="cursor"></i></div>
 </div>

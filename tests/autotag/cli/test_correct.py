@@ -62,6 +62,38 @@ def test_a_correction_wins_in_find_stats_and_files_and_stays(autotag: Run, libra
     assert autotag("correct", moved, "--library", library).stdout == f"{moved}: no tag is set by hand\n"
 
 
+def test_what_was_set_by_hand_counts_for_files_that_are_tagged_now(autotag: Run, library: Path) -> None:
+    pytest.importorskip("mutagen", reason="mutagen, which writes tags, is not installed")
+    song, other = (library.parent / "music" / f"{number}.wav" for number in (0, 1))
+    autotag("correct", song, "jazz", "-strings", "--library", library)
+    write = ("write", song, other, "--genre", "--hop", "x10")
+    run = autotag(*write, "--library", library)
+    assert run.stderr.startswith(f"1 file has tags set by hand in {library}, which count.\n")
+    assert read_tags(song).get("GENRE")[0] == "Jazz"
+    assert "jazz=1.0000" in read_tags(song).get("AUTOTAG")
+    assert "Jazz" not in read_tags(other).get("GENRE")
+    earlier = autotag("write", song, other, "--from", library, "--genre", "--dry-run")
+    assert earlier.stderr == "0 written, 2 unchanged, 0 failed (nothing: --dry-run)\n", "both write the same"
+
+    users = library.parent / "data" / "autotag"
+    users.mkdir(parents=True)
+    shutil.copy(library, users / "library.sqlite")
+    home = {"XDG_DATA_HOME": str(users.parent), "LOCALAPPDATA": str(users.parent)}
+    if sys.platform != "darwin":
+        assert "0 written, 2 unchanged" in autotag(*write, **home).stderr, (
+            "nobody need name the user's library"
+        )
+    assert " GENRE    Jazz" in autotag(*write, XDG_DATA_HOME=str(library.parent / "none")).stdout
+    for options, message in (
+        (["--library", "none.sqlite"], "none.sqlite: there is no library yet."),
+        (["--library", library, "--undo"], "Leave out --library."),
+        (["--library", library, "--from", library], "Leave out --library."),
+    ):
+        run = autotag("write", song, *options)
+        assert (run.returncode, run.stdout) == (2, "")
+        assert message in run.stderr
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
 def test_a_song_may_be_spelled_as_one_likes(library: Path) -> None:
     music = library.parent / "music"

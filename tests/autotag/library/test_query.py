@@ -12,6 +12,7 @@ import pytest
 
 from autotag.errors import LibraryError, TagNotFound
 from autotag.library.database import Library
+from autotag.library.hints import clash, weaker
 from autotag.library.keep import read_outcomes
 from autotag.library.query import find, stats
 from autotag.meaning import MEANINGS, Output
@@ -223,6 +224,8 @@ def test_find_says_what_it_leaves_out(autotag: Run, library: Path) -> None:
     assert "'female vocal' is read as one tag." in run.stderr
     for name in ("vocal", "Female Vocalists", "female-vocal", "femalevocal"):
         assert autotag("find", name, "--library", library).stdout.count("sings") == 1 + (name == "vocal")
+    run = autotag("find", "piano", "--limit", 1, "--library", library)
+    assert run.stdout == "piano  path\n 0.90  /m/loud piano.mp3\n", "its score is that of the tag"
     run = autotag("find", "-piano", "--library", library)
     assert run.stdout.startswith("path\n/m/"), "a score would be the same in every line"
     run = autotag("find", "quiet>0.1", "quiet<0.4", "drums", "--library", library)
@@ -232,9 +235,40 @@ def test_find_says_what_it_leaves_out(autotag: Run, library: Path) -> None:
         "No track has all of these tags.\n"
         "1 track has the tags with scores from 0.25 to 0.5: add --min 0.25.\n"
     )
+    run = autotag("find", "piano>0.5", "duration<10", "--library", library)
+    assert run.stderr == "No track has all of these tags.\n", "a lower --min finds no more"
     run = autotag("find", "guitar", "--library", library)
     assert (run.returncode, run.stdout) == (0, "")
     assert "No track has all of these tags. Try a lower --min (now 0.5)." in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("wanted", "unwanted", "why"),
+    [
+        (["female vocal"], ["vocals"], "Each track with 'female vocal' has 'vocals' too."),
+        (["opera or woman"], ["voice"], "Each track with 'opera' has 'voice' too."),
+        (["quiet", "Piano"], ["piano"], "'piano' is wanted and not wanted."),
+        (["opera or piano"], ["voice"], ""),
+        (["vocals"], ["opera"], ""),
+        (["piano"], ["piano>0.9"], ""),
+        (["path:opera"], ["path:opera"], ""),
+    ],
+)
+def test_what_no_track_can_have_is_said(
+    library: Path, wanted: list[str], unwanted: list[str], why: str
+) -> None:
+    with Library(library) as opened:
+        found = clash(opened, wanted, unwanted)
+        assert found == (f"{why} Leave out one of them." if why else "")
+        assert not (why and find(opened, wanted, unwanted, 0))
+
+
+def test_tags_that_are_not_calibrated_are_listed_by_rank(library: Path) -> None:
+    with Library(library) as opened:
+        low = "Scores of 'happy' are low, and not calibrated. Use --min 0 to list the highest."
+        assert weaker(opened, ["happy", "piano"], 0.5) == low
+        assert weaker(opened, ["guitar"], 0.3) == "Try a lower --min (now 0.3)."
+        assert weaker(opened, ["guitar"], 0) == weaker(opened, ["guitar>0.9"], 0.5) == ""
 
 
 @pytest.mark.parametrize(
@@ -243,6 +277,7 @@ def test_find_says_what_it_leaves_out(autotag: Run, library: Path) -> None:
         (["guitr"], "has no tag 'guitr'. Did you mean 'guitar'"),
         (["piano", "-quite"], "has no tag 'quite'. Did you mean 'quiet'"),
         (["zzz"], "has no tag 'zzz'. 'autotag stats' lists its tags"),
+        (["genre:jazz"], "has no tag 'genre:jazz'. Did you mean 'jazz'?"),
         ([""], "empty"),
         (["piano>2"], "2 in 'piano>2' is no score"),
         (["piano>loud"], "'piano>loud' is no range"),
@@ -256,6 +291,7 @@ def test_find_says_what_it_leaves_out(autotag: Run, library: Path) -> None:
         (["piano", "--sort", "size"], "sort is 'size'. Use score, path"),
         (["piano", "--json", "--paths"], "are different outputs. Give one of them."),
         (["piano", "--m3u", "list.txt"], ".m3u8"),
+        (["piano", "--m3u", "none/list.m3u8"], "lies in a folder that does not exist."),
     ],
 )
 def test_what_cannot_be_asked(
@@ -308,7 +344,7 @@ def test_stats(autotag: Run, library: Path) -> None:
     assert "\nfemale vocal " in shown
     assert "\nflute " not in shown
     assert " flute," in none.replace("\n", " ")
-    assert "cannot be tagged: 1 NotAudio\n" in out
+    assert "cannot be tagged: 1 NotAudio; 'autotag stats --failed' lists them\n" in out
 
 
 @pytest.mark.parametrize("arguments", [["find", "piano"], ["stats"], ["find", "--help"], ["scan", "--help"]])

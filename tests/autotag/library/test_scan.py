@@ -86,7 +86,7 @@ def test_scan_keeps_a_library_current(autotag: Run, folder: Path, tmp_path: Path
     assert (counts["changed"], counts["failed"], counts["unchanged"]) == (1, 1, 2)
     run = autotag("scan", folder, "--library", library)
     assert run.returncode == 1, "what failed before still fails"
-    assert "(1 of them failed: --retry-failed tries again)" in run.stderr
+    assert "(1 of them failed before: 'autotag stats --failed' lists them, --retry-failed" in run.stderr
     assert scan("--retry-failed")["failed"] == 1
     (folder / "worse.mp3").unlink()
     assert scan(code=0) == {"deleted": 1, "unchanged": 3}
@@ -102,6 +102,11 @@ def test_a_broken_file_is_a_row_with_the_reason(autotag: Run, folder: Path, tmp_
     )
     assert (path, ok, kind) == (str(folder / "bad.mp3"), 0, "NotAudio")
     assert message in run.stderr
+    listed = autotag("stats", "--failed", "--library", library)
+    assert (listed.stdout, listed.stderr) == (f"{message}\n", "1 file cannot be tagged.\n")
+    (row,) = json.loads(autotag("stats", "--failed", "--json", "--library", library).stdout)
+    assert (row["path"], row["error"]) == (path, {"kind": kind, "message": message})
+    assert "Give one of them." in autotag("stats", "--failed", "--duplicates", "--library", library).stderr
 
 
 def test_what_is_stored_is_what_tag_says(autotag: Run, tmp_path: Path) -> None:

@@ -137,6 +137,7 @@ def test_metadata_of_format_2_has_one_vocabulary(tmp_path: Path) -> None:
 
     assert read().outputs == tuple(Output("mtat", tag) for tag in tags)
     assert read().vocabularies == ("mtat",)
+    assert read().uncalibrated == read().outputs, "nobody calibrated models of that format"
     for name, value in {
         "thresholds": [float("nan")] * len(tags),
         "reliability": [1, 2],

@@ -221,6 +221,20 @@ def test_the_command_writes_fields_of_choice_and_reports(autotag: Run, earlier: 
     assert (folder / "a.mp3").read_bytes() == SONG.read_bytes()
 
 
+def test_quiet_writes_and_prints_nothing_but_errors(autotag: Run, earlier: Path) -> None:
+    run = autotag("write", "--from", earlier, "-q")
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr == f"error: {earlier.parent / 'c.mp3'}: not audio\n"
+    assert read_tags(earlier.parent / "a.mp3").get(AUTOTAG)
+
+
+def test_hidden_files_are_written_where_they_are_asked_for(autotag: Run, tmp_path: Path) -> None:
+    shutil.copy(SONG, tmp_path / ".hidden.mp3")
+    assert autotag("write", tmp_path, "--undo").returncode == 1
+    run = autotag("write", tmp_path, "--undo", "--hidden")
+    assert run.stdout == f"{tmp_path / '.hidden.mp3'}  nothing to take back\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -56,7 +56,7 @@ def test_a_refusal_says_what_the_file_is_and_how_it_is_named(tmp_path: Path) -> 
         ("b.m4a", make(tmp_path, "aac").read_bytes(), "its bytes are AAC without a container (named .m4a)"),
         ("c.flac", make(tmp_path, "mka").read_bytes(), "its bytes are Matroska or WebM (named .flac)"),
         ("d", b"Lyrics, not music. " * 10, "its bytes are text (named without an ending)"),
-        ("e.ogg", b"", "its bytes are none (named .ogg)"),
+        ("e.ogg", b"", "it is empty (named .ogg)"),
         ("f.wav", b"\x89PNG\r\n\x1a\n" + bytes(100), "its bytes are a picture (named .wav)"),
         ("g.mp3", bytes(100_000), "its bytes are nothing that autotag knows (named .mp3)"),
         ("i.flac", bytes(512) + flac, "its bytes are FLAC behind 512 other bytes (named .flac)"),

@@ -4,13 +4,17 @@ import io
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from autotag.outputs.stream import write_table
+from autotag.request import LIKELY, TagRequest
 from autotag.result import Result, Tag
+from autotag.tagger import Tagger
 from tests.conftest import ROOT, SONG
 
+SMALL = "vgg-12k-48-x10-db"
 TAGS = (
     Tag("guitar", 0.91),
     Tag("folk", 0.62),
@@ -50,6 +54,20 @@ def test_tags_stand_by_what_they_are_about_and_their_score() -> None:
     assert "\x1b" not in "".join(lines)
 
 
+def test_only_a_calibrated_score_is_said_to_be_likely() -> None:
+    """Nor is one of the tags that nobody could calibrate, for want of examples."""
+    found = replace(RESULT, uncalibrated=frozenset({"guitar"}))
+    _, *lines = shown(found, io.StringIO())
+    assert [line.split()[-3] for line in lines if line.endswith(" likely")] == ["0.62", "0.50"]
+    whole = Tagger("vgg-12k-96-x1-db").tag(SONG)
+    assert max(score for _, score in whole.tags) >= LIKELY
+    assert "likely" not in "".join(shown(whole, io.StringIO()))
+    both = Tagger(SMALL).scores(SONG)
+    left_out = both.result(TagRequest()).uncalibrated
+    assert {"happy", "sad"} <= left_out
+    assert not {"guitar", "vocals", "female vocal"} & left_out
+
+
 def test_without_a_tag_it_says_so() -> None:
     assert shown(Result("a", "m", "", 1.0, 1, (), {}), io.StringIO())[1:] == [" no tag"]
 
@@ -68,7 +86,7 @@ def test_the_command_is_faint_on_a_terminal_alone() -> None:
     import pty
 
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "autotag", str(SONG), "--model", "vgg-12k-48-x10-db"]
+    command = [sys.executable, "-m", "autotag", str(SONG), "--model", SMALL]
     environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     with subprocess.Popen(command, stdout=theirs, cwd=ROOT, env=environment):
         os.close(theirs)

@@ -1,6 +1,8 @@
 """One song through every model."""
 
+import io
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from autotag.models.registry import comparable, select
 from autotag.request import TagRequest
 from autotag.result import Failure
 from autotag.speed import measure
-from autotag.speed.compare import MARGIN, compare
+from autotag.speed.compare import MARGIN, compare, write_comparison
 from autotag.tagger import Tagger
 from tests.conftest import SONG, Run
 
@@ -90,13 +92,37 @@ def test_the_table_has_a_line_a_model(autotag: Run, tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     heading, columns, *rows = run.stdout.splitlines()
     assert heading.endswith("it's “a\\nsong”.mp3  30.0 s")
-    assert columns.split() == [
-        *("model", "agrees", "mel", "ms", "model", "ms", "total", "ms", "x", "real", "time"),
-        *("GMAC", "MB", "kB", "ROC", "AUC", "tags"),
-    ]
+    assert columns.split() == ["model", "agrees", "tags"]
     names = [file.name for file in select(["vgg-12k-48-*"], "mtat")]
-    assert sorted(row.split()[0] for row in rows[: len(names)]) == sorted(names)
-    assert rows[len(names)].startswith("agrees: ")
+    said, (blank, above, below), costs = rows[: len(names)], rows[len(names) :][:3], rows[len(names) + 3 :]
+    assert sorted(row.split()[0] for row in said) == sorted(names)
+    assert blank == ""
+    assert above.split() == ["mel", "model", "total", "x", "real", "ROC"]
+    assert below.split() == ["model", "ms", "ms", "ms", "time", "GMAC", "MB", "kB", "AUC"]
+    assert [row.split()[0] for row in costs[: len(names)]] == [row.split()[0] for row in said]
+    assert costs[len(names)].startswith("agrees: ")
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_no_line_exceeds_a_terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "dumb")
+    chosen = select(["msd-musicnn-12k-96-x1-db", "vgg-12k-48-x10-db"])
+    (rows,) = compare([SONG], chosen, TagRequest(excerpt=10))
+    assert isinstance(rows, list)
+    shown = Terminal()
+    write_comparison(rows, shown)
+    text = re.sub(r"\x1b\[[\d;]*m", "", shown.getvalue())
+    assert max(map(len, text.splitlines())) <= columns
+    words = text.split()
+    for row in rows:
+        assert words.count(row.cost.name) >= 2, "in both tables"
+        assert all(f"{score:.2f}" in text and tag in text for tag, score in row.result.tags)
+    assert {"best", "fastest"} <= {word.strip(",") for word in words}
 
 
 def test_other_formats_hold_ordinary_results_and_a_bad_file_is_said(autotag: Run, tmp_path: Path) -> None:
