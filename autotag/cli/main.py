@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from autotag import __version__
+from autotag.cli.browse import browse
 from autotag.cli.correct import correct
 from autotag.cli.library import Terms, find, scan, similar, stats
 from autotag.cli.models import models
@@ -82,7 +83,7 @@ def autotag(
 
 PANELS: dict[str, tuple[Callable[..., None], ...]] = {
     "Files": (tag, write),
-    "A library of many files": (scan, find, similar, stats, correct),
+    "A library of many files": (scan, find, similar, stats, correct, browse),
     "See and hear": (taggram, sonify, embed, report),
     "Models and their speed": (models, bench, choose),
 }
