@@ -11,13 +11,13 @@ import secrets
 import stat
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from autotag.browse.asked import Asked
 from autotag.browse.page import POLICY, RESOURCES, served
 from autotag.browse.rescan import Rescan
-from autotag.browse.songs import Songs, named
+from autotag.browse.songs import Songs
 from autotag.errors import AutotagError, ExtraMissing
 from autotag.library.alike import similar
 from autotag.library.tags import Vocabulary
@@ -154,8 +154,9 @@ class App:
         said = self._songs.library.corrections(path)
         gone = not Path(path).is_file()
         folder = self._rescan.folder(path) if gone else None
-        return named(path, "") | {
+        return {
             "id": track,
+            "name": printable(PurePath(path).name),
             "path": printable(path),
             "tags": tags,
             "said": said,
@@ -187,7 +188,7 @@ class App:
             ) from error
 
     def _playlist(self, request: Request) -> Response:
-        held = self._songs.refresh()
+        held = self._songs.held
         places, _ = held.places(self._songs.find(Asked.of(request.args)).ids)
         text, left_out = m3u((held.paths[n], float(held.durations[n])) for n in places.tolist())
         response = Response(text, mimetype="audio/x-mpegurl")
@@ -214,7 +215,7 @@ class App:
         return _number(values, "id", -1)
 
     def _path(self, track: int) -> str:
-        path = self._songs.refresh().path(track)
+        path = self._songs.held.path(track)
         if path is None:
             raise Refused(HTTPStatus.NOT_FOUND, "The library has no such song any more.")
         return path

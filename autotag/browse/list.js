@@ -1,6 +1,6 @@
 "use strict";
 
-const PAGE = 100, AROUND = 6;
+const PAGE = 50, AROUND = 6;
 
 /** A list of any length, of which the page holds only the rows in sight; it fetches others when they come. */
 class List {

@@ -23,7 +23,8 @@ list.changed = () => { if (open && list.row && list.row.id !== open) panelOf(lis
 /** What the form asks for, without what it would ask for anyhow. */
 function query() {
   const usual = { minimum: 0.5, sort: "score" };
-  return [...new FormData(form)].filter(([name, value]) => value.trim() && String(usual[name]) !== String(Number(value) || value));
+  const given = [...new FormData(form)].map(([name, value]) => [name, value.trim()]);
+  return given.filter(([name, value]) => value && String(usual[name]) !== String(Number(value) || value));
 }
 
 function say(found) {
@@ -40,7 +41,7 @@ async function ask() {
   mark();
   form.querySelector("output").textContent = Number(form.elements.minimum.value).toFixed(2);
   try {
-    const found = await source.rows(asked, 0, 100);
+    const found = await source.rows(asked, 0, PAGE);
     if (now !== latest) return;
     shown = null;
     $("#back").hidden = true;
@@ -50,7 +51,6 @@ async function ask() {
   } catch (problem) {
     if (now === latest) $("#status").textContent = problem.message;
   }
-  performance.mark("asked");
 }
 
 function choose(tag, how) {

@@ -15,7 +15,7 @@ from autotag.views.taggram import clock
 
 HERE = Path(__file__).parent
 
-FIRST = 100
+FIRST = 50
 """Songs that stand in the page."""
 
 POLICY = "; ".join(

@@ -1,44 +1,33 @@
-"""The songs of a library, held in memory so that what is typed is found and put in order in milliseconds."""
+"""The songs of a library, searched in milliseconds while somebody types."""
 
-import operator
-import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from itertools import zip_longest
-from pathlib import PurePath
 from threading import Lock
 from typing import Any
-from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autotag.browse.asked import Asked, understood
+from autotag.browse.held import Held
 from autotag.library.database import Library
 from autotag.library.opening import plainly
 from autotag.library.query import count, query
-from autotag.library.rows import as_path, stored
+from autotag.library.rows import stored
 from autotag.library.sql import Part, search
 from autotag.library.tags import Vocabulary
-from autotag.library.terms import DurationTerm, PathTerm, is_path
 from autotag.meaning import meaning_of
 from autotag.result import Tag
-from autotag.system.text import printable
 
 SHOWN = 5
 """Tags of a song that a list shows."""
 
 REMEMBERED = 16
-"""Searches whose songs are remembered, so that a list scrolls without asking again."""
+"""Searches, and parts of searches, that are remembered: a list scrolls, and more words are typed."""
 
-Places = NDArray[np.intp]
-
-SIGNS: dict[str, Callable[[Any, float], Any]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
+UNIT = 10**9
+"""Of scores that are read as whole numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,69 +36,23 @@ class Found:
 
     Attributes:
         ids: int64 [n], of the tracks, in order.
-        scores: float32 [n], the geometric mean of the wanted tags' scores; empty where no tag is wanted.
+        scores: float64 [n], the geometric mean of the wanted tags' scores; empty where no tag is wanted.
         notes: what is to be said of how the words were read.
     """
 
     ids: NDArray[np.int64]
-    scores: NDArray[np.float32]
+    scores: NDArray[np.float64]
     notes: tuple[str, ...] = ()
 
 
-class Held:
-    """What each song of a library is found and ordered by, as it was when it was read.
+@dataclass(frozen=True, slots=True)
+class State:
+    """The songs as they are now, and what was searched since they are so."""
 
-    Attributes:
-        ids: int64 [n], rising.
-        paths: as the library has them.
-        durations: float32 [n], seconds.
-        modified: int64 [n], nanoseconds since 1970.
-        root: the folder that all songs are below; empty if there is none.
-    """
-
-    def __init__(self, library: Library) -> None:
-        rows = library.query("SELECT id, path, duration, modified FROM tracks WHERE ok ORDER BY id")
-        with plainly(library.path, "read"):
-            self.ids = np.array([row[0] for row in rows], np.int64)
-            self.paths = [as_path(row[1]) for row in rows]
-            self.durations = np.array([row[2] or 0 for row in rows], np.float32)
-            self.modified = np.array([row[3] or 0 for row in rows], np.int64)
-        self.root = _root(self.paths)
-        self._folded = [normalize("NFC", path).casefold() for path in self.paths]
-        by_path = np.array(sorted(range(len(rows)), key=self._folded.__getitem__), np.intp)
-        self._ranks = {"path": np.empty(len(rows), np.intp)}
-        self._ranks["path"][by_path] = np.arange(len(rows))
-        for name, values in (("longest", -self.durations), ("newest", -self.modified)):
-            order = np.lexsort((self._ranks["path"], values))
-            self._ranks[name] = np.empty(len(rows), np.intp)
-            self._ranks[name][order] = np.arange(len(rows))
-        self._ranks |= {"shortest": -self._ranks["longest"], "oldest": -self._ranks["newest"]}
-
-    def order(self, places: Places, sort: str) -> Places:
-        """Places of songs in order: all of `asked.SORTS` but `"score"`."""
-        return places[np.argsort(self._ranks[sort][places])]
-
-    def places(self, ids: NDArray[np.int64]) -> tuple[Places, NDArray[np.bool_]]:
-        """Where tracks stand that are held, and which of them are; failed files are not."""
-        at = np.searchsorted(self.ids, ids)
-        inside = at < len(self.ids)
-        inside[inside] = self.ids[at[inside]] == ids[inside]
-        return at[inside], inside
-
-    def path(self, track: int) -> str | None:
-        """The path of a song; None if there is none of that id."""
-        place = int(np.searchsorted(self.ids, track))
-        return self.paths[place] if place < len(self.ids) and self.ids[place] == track else None
-
-    def having(self, term: PathTerm | DurationTerm) -> NDArray[np.bool_]:
-        """Which songs a term is true of: [n]."""
-        if isinstance(term, DurationTerm):
-            found: NDArray[np.bool_] = SIGNS[term.sign](self.durations, term.seconds)
-            return found
-        part = normalize("NFC", term.pattern).casefold()
-        if set("*?[").isdisjoint(part):
-            return np.array([part in path for path in self._folded], np.bool_)
-        return np.array([is_path(term.pattern, path) for path in self.paths], np.bool_)
+    held: Held
+    version: int
+    found: dict[Asked, Found] = field(default_factory=dict)
+    scores: dict[Part, NDArray[np.float64]] = field(default_factory=dict)
 
 
 class Songs:
@@ -121,26 +64,29 @@ class Songs:
     def __init__(self, library: Library) -> None:
         self.library = library
         self._lock = Lock()
-        self._version: Any = None
-        self._remembered: dict[Asked, Found] = {}
-        self.held = Held(library)
-        self.refresh()
+        self._state = State(Held(library), self._version())
 
-    def refresh(self) -> Held:
+    @property
+    def held(self) -> Held:
         """The songs as they are now."""
-        with self._lock:
-            version = self.library.query("PRAGMA data_version")
-            if version != self._version:
-                if self._version is not None:
-                    self.held = Held(self.library)
-                self._version = version
-                self._remembered.clear()
-            return self.held
+        return self._now().held
 
     def forget(self) -> None:
         """Search again, for tags have changed."""
         with self._lock:
-            self._remembered.clear()
+            self._state = State(self._state.held, self._state.version)
+
+    def _now(self) -> State:
+        with self._lock:
+            version = self._version()
+            if version != self._state.version:
+                self._state = State(Held(self.library), version)
+            return self._state
+
+    def _version(self) -> int:
+        """Another number after another program has written into the library."""
+        ((version,),) = self.library.query("PRAGMA data_version")
+        return int(version)
 
     def find(self, asked: Asked) -> Found:
         """The songs that are asked for: those that `autotag.library.query.find` finds.
@@ -148,57 +94,50 @@ class Songs:
         Raises:
             TagNotFound, LibraryError: as of `find`.
         """
-        held = self.refresh()
-        found = self._remembered.get(asked)
-        if found is None:
-            found = self._find(asked, held)
-            with self._lock:
-                while len(self._remembered) >= REMEMBERED:
-                    del self._remembered[next(iter(self._remembered))]
-                self._remembered[asked] = found
-        return found
+        now = self._now()
+        if asked not in now.found:
+            _remember(now.found, asked, self._find(asked, now))
+        return now.found.get(asked) or self._find(asked, now)
 
-    def _find(self, asked: Asked, held: Held) -> Found:
+    def _find(self, asked: Asked, now: State) -> Found:
         vocabulary = Vocabulary(self.library)
         terms = understood(asked, vocabulary)
-        mask = np.ones(len(held.ids), np.bool_)
+        mask = np.ones(len(now.held.ids), np.bool_)
         for term, wanted in terms.rows:
-            mask &= held.having(term) == wanted
-        products, names = np.ones(len(held.ids), np.float64), 0
+            mask &= now.held.having(term) == wanted
+        ranked = []
         for tags, wanted in terms.tags:
             by_tag = search(vocabulary, [tags] * wanted, [tags] * (not wanted), asked.minimum, asked.minimum)
-            for source in by_tag.sources:
-                having, each = self._scores(source, held)
-                mask, products, names = mask & having, products * each, names + 1
+            for part in by_tag.sources:
+                ranked.append(self._scores(part, "score", now))
+                mask &= ranked[-1] >= 0
             for where, part in by_tag.conditions:
-                mask &= self._tracks(part, held) == (where == "IN")
-        scores: NDArray[np.float32] = np.zeros(0, np.float32)
-        if names:
-            scores = (products ** (1 / names)).astype(np.float32)
-        places = held.order(np.flatnonzero(mask), "path" if asked.sort == "score" else asked.sort)
-        if len(scores) and asked.sort == "score":
-            places = places[np.argsort(-scores[places], kind="stable")]
-        return Found(held.ids[places], scores[places] if len(scores) else scores, terms.notes)
+                mask &= (self._scores(part, "NULL", now) >= 0) == (where == "IN")
+        places = now.held.ordered(mask, "path" if asked.sort == "score" else asked.sort)
+        scores = np.zeros(0)
+        if ranked:
+            scores = np.prod([each[places] for each in ranked], axis=0) ** (1 / len(ranked))
+        if ranked and asked.sort == "score":
+            best = np.argsort(-scores, kind="stable")
+            places, scores = places[best], scores[best]
+        return Found(now.held.ids[places], scores, terms.notes)
 
-    def _scores(self, source: Part, held: Held) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-        """Which songs a query for track and score finds, and the scores: [n] both."""
-        rows = self.library.query(source.sql, *source.values)
-        with plainly(self.library.path, "read"):
-            ids = np.fromiter((row[0] for row in rows), np.int64, len(rows))
-            scores = np.fromiter((row[1] for row in rows), np.float64, len(rows))
-        places, inside = held.places(ids)
-        having, found = np.zeros(len(held.ids), np.bool_), np.zeros(len(held.ids))
-        having[places], found[places] = True, scores[inside]
-        return having, found
+    def _scores(self, part: Part, score: str, now: State) -> NDArray[np.float64]:
+        """The score of each song by a query for tracks: [n], -1 where it is not found.
 
-    def _tracks(self, part: Part, held: Held) -> NDArray[np.bool_]:
-        """Which songs a query for tracks finds: [n]."""
-        # Half of all tracks may be in it, some of them several times: one text is read sooner than its rows.
-        ((text,),) = self.library.query(f"SELECT group_concat(track) FROM ({part.sql})", *part.values)
-        found = np.zeros(len(held.ids), np.bool_)
-        if text:
+        Args:
+            score: what the query has as it; NULL for nothing.
+        """
+        found = now.scores.get(part)
+        if found is None:
+            # Whole numbers in two texts: a tag may be that of half of all tracks, and their rows take longer.
+            columns = f"group_concat(track), group_concat(CAST({score} * {UNIT} AS INTEGER))"
+            ((ids, scores),) = self.library.query(f"SELECT {columns} FROM ({part.sql})", *part.values)
+            found = np.full(len(now.held.ids), -1.0)
             with plainly(self.library.path, "read"):
-                found[held.places(np.fromstring(text, np.int64, sep=","))[0]] = True
+                places, inside = now.held.places(np.fromstring(ids or "", np.int64, sep=","))
+                found[places] = np.fromstring(scores, np.int64, sep=",")[inside] / UNIT if scores else 0
+            _remember(now.scores, part, found)
         return found
 
     def rows(self, ids: Iterable[int], scores: Iterable[float] = ()) -> list[dict[str, Any]]:
@@ -209,12 +148,11 @@ class Songs:
         rows = []
         for place in places.tolist():
             track = int(held.ids[place])
-            best = [[tag, round(score, 2)] for tag, score in tags[track][:SHOWN]]
-            row = named(held.paths[place], held.root) | {
+            row = held.named(place) | {
                 "id": track,
                 "seconds": round(float(held.durations[place]), 1),
                 "modified": int(held.modified[place]) // 10**9,
-                "tags": best,
+                "tags": [[tag, round(score, 2)] for tag, score in tags[track][:SHOWN]],
             }
             rows.append(row if each[track] is None else row | {"score": round(float(each[track]), 2)})
         return rows
@@ -241,18 +179,7 @@ class Songs:
         return found
 
 
-def _root(paths: Sequence[str]) -> str:
-    """The folder that all paths are below: the first and the last one of the alphabet have it in common."""
-    try:
-        return (
-            os.path.commonpath([PurePath(path).parent for path in (min(paths), max(paths))]) if paths else ""
-        )
-    except ValueError:  # other drives, or relative and absolute ones
-        return ""
-
-
-def named(path: str, root: str) -> dict[str, str]:
-    """A path as it is shown: its name, and its folder, from the one on that all songs are below."""
-    whole = PurePath(path)
-    folder = whole.parent.relative_to(PurePath(root).parent) if root else whole.parent
-    return {"name": printable(whole.name), "folder": printable(str(folder))}
+def _remember(where: dict[Any, Any], what: Any, value: Any) -> None:
+    while len(where) >= REMEMBERED:
+        where.pop(next(iter(where)), None)
+    where[what] = value

@@ -75,4 +75,5 @@ def _keep(library: Path | None, out: Path) -> None:
     with Library(library or default_path()) as opened, replacing(out) as part:
         songs = Songs(opened)
         part.write_text(kept(songs, opened.path.stem), "utf-8")
-    say(f"{counted(len(songs.held.ids), 'song', 'songs')} -> {out}")
+        number = len(songs.held.ids)
+    say(f"{counted(number, 'song', 'songs')} -> {out}")
