@@ -85,11 +85,10 @@ class Browser:
         for character in text:
             self.press(character)
 
-    def look(self, width: int, dark: bool) -> None:
-        """Be so wide, and light or dark."""
-        self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False
-        )
+    def look(self, width: int, dark: bool, height: int = 900) -> None:
+        """Be so wide and high, and light or dark."""
+        size = {"width": width, "height": height}
+        self.call("Emulation.setDeviceMetricsOverride", **size, deviceScaleFactor=1, mobile=False)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
 

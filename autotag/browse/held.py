@@ -45,8 +45,7 @@ class Held:
             self.durations = np.array([row[2] or 0 for row in rows], np.float32)
             self.modified = np.array([row[3] or 0 for row in rows], np.int64)
         self.root = _root(self.paths)
-        above = str(PurePath(self.root).parent)
-        self._above = 0 if above == "." else len(above.rstrip(os.sep)) + 1
+        self._above = len(self.root.rstrip(os.sep)) + 1 if self.root else 0
         self._folded = [normalize("NFC", path).casefold() for path in self.paths]
         by_path = np.array(sorted(range(len(rows)), key=self._folded.__getitem__), np.intp)
         longest, newest = (
@@ -83,7 +82,7 @@ class Held:
         return np.array([is_path(term.pattern, path) for path in self.paths], np.bool_)
 
     def named(self, place: int) -> dict[str, str]:
-        """The name of a song, and its folder, from the one on that all songs are below."""
+        """The name of a song, and its folder below the one that all songs have in common."""
         folder, _, name = self.paths[place].rpartition(os.sep)
         return {"name": printable(name), "folder": printable(folder[self._above :])}
 

@@ -7,7 +7,7 @@ function kept({ songs, tags, spoken }) {
   songs.forEach((song, at) => {
     for (let i = 0; i < song.scores.length; i += 2) scores[song.scores[i]][at] = song.scores[i + 1];
     song.at = at;
-    song.folded = `${song.folder}/${song.name}`.normalize("NFC").toLowerCase();
+    song.folded = `/${song.folder}/${song.name}`.normalize("NFC").toLowerCase();
   });
   const plain = name => name.toLowerCase().replace(/[\s_-]/g, "");
   const known = name => Object.hasOwn(spoken, plain(name));

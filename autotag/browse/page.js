@@ -20,10 +20,10 @@ const list = new List(box, (row, index) => {
 });
 list.changed = () => { if (open && list.row && list.row.id !== open) panelOf(list.row); };
 
-/** What the form asks for, without what it would ask for anyhow. */
-function query() {
+/** What the form asks for, with some words instead of its own, without what it would ask for anyhow. */
+function query(instead = words.value) {
   const usual = { minimum: 0.5, sort: "score" };
-  const given = [...new FormData(form)].map(([name, value]) => [name, value.trim()]);
+  const given = [...new FormData(form)].map(([name, value]) => [name, (name === "words" ? instead : value).trim()]);
   return given.filter(([name, value]) => value && String(usual[name]) !== String(Number(value) || value));
 }
 
@@ -36,12 +36,17 @@ function say(found) {
 
 /** Search for what the form asks for now; an answer that comes after a later question is dropped. */
 async function ask() {
-  const now = ++latest, asked = query();
-  hint();
+  const now = ++latest;
+  let asked = query();
+  const near = hint();
   mark();
   form.querySelector("output").textContent = Number(form.elements.minimum.value).toFixed(2);
   try {
-    const found = await source.rows(asked, 0, PAGE);
+    let found = await source.rows(asked, 0, PAGE);
+    if (!found.total && near.length) { // the last word only begins a tag so far
+      asked = query(words.value.slice(0, words.value.lastIndexOf(split(words.value).at(-1))));
+      found = { ...await source.rows(asked, 0, PAGE), notes: [`Go on typing: ${near.join(", ")}`] };
+    }
     if (now !== latest) return;
     shown = null;
     $("#back").hidden = true;
@@ -58,19 +63,21 @@ function choose(tag, how) {
   ask();
 }
 
-/** The tags that the word begins that is being typed. */
+/** Offer the tags that the word begins that is being typed, and give their names. */
 function hint() {
   const last = split(words.value).at(-1) ?? "", begun = bare(last);
   const typing = begun && !/\s$/.test(words.value) && document.activeElement === words;
   const near = typing ? tags.filter(({ tag }) => tag.toLowerCase().includes(begun) && tag.toLowerCase() !== begun) : [];
   near.sort((a, b) => b.tag.toLowerCase().startsWith(begun) - a.tag.toLowerCase().startsWith(begun) || b.songs - a.songs);
-  $("#hints").replaceChildren(...near.slice(0, 6).map(({ tag }) => make("button", {
+  const names = near.slice(0, 6).map(({ tag }) => tag);
+  $("#hints").replaceChildren(...names.map(tag => make("button", {
     type: "button", onclick: () => {
       words.value = words.value.slice(0, words.value.lastIndexOf(last));
       words.focus();
       choose(tag, last.startsWith("-") ? "not" : "has");
     },
   }, tag)));
+  return names;
 }
 
 /** All tags by kind, the most frequent first. */

@@ -81,7 +81,7 @@ function songPanel(song, { close, play, alike, correct, tags }) {
     make("div", { class: "top" }, make("h2", {}, song.name), make("button", { type: "button", id: "close", "aria-label": "Close", onclick: close }, "×")),
     make("p", { class: "path" }, song.path),
     make("div", { class: "actions" },
-      play && make("button", { type: "button", onclick: play }, "Play"), alike && make("button", { type: "button", id: "alike", onclick: alike }, "Sounds like it")),
+      play && make("button", { type: "button", onclick: play }, "Play"), alike && make("button", { type: "button", id: "alike", onclick: alike }, "Similar songs")),
     ...grouped.filter(([, some]) => some.length).flatMap(([kind, some]) => [make("h3", {}, kind), ...some.map(row)]),
     correct && make("form", { class: "add", onsubmit: say(true) }, input, make("button", {}, "It has"), make("button", { type: "button", onclick: say(false) }, "It has not")),
     make("datalist", { id: "known" }, ...tags.map(({ tag }) => make("option", { value: tag }))),
