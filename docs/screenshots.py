@@ -3,6 +3,7 @@
 PYTHONPATH=. python docs/screenshots.py
 """
 
+import re
 import shutil
 import subprocess
 import sys
@@ -29,8 +30,8 @@ STYLES = {
     "Ada & the Engines": ("rock", "guitar", "drums", "male vocalists", "loud", "90s"),
     "Wren": ("folk", "guitar", "acoustic", "female vocalists", "Mellow", "slow"),
 }
-FIRST = "Winter Paper Glass River Slow Late Small Northern Borrowed Silver Open Second".split()
-LAST = "Lights Rooms Harbour Letters Clocks Orchard Signals Weather Stairs Gardens Ferry Hours".split()
+FIRST = re.findall(r"\w+", "Winter Paper Glass River Slow Late Small Northern Borrowed Silver Open Second")
+LAST = re.findall(r"\w+", "Lights Rooms Harbour Letters Clocks Orchard Signals Weather Stairs Gardens")
 
 
 def songs(folder: Path, model: ModelFile) -> Iterator[Result]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from autotag.browse import held
 from autotag.browse.asked import Asked
 from autotag.browse.songs import Songs
 from autotag.errors import LibraryError, TagNotFound
@@ -53,9 +54,17 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
     ],
 )
 @pytest.mark.parametrize("minimum", [0.5, 0.02])
+@pytest.mark.parametrize("sparse", [100, 0])
 def test_words_find_what_find_does(
-    library: Library, words: str, wanted: list[str], unwanted: list[str], minimum: float
+    library: Library,
+    words: str,
+    wanted: list[str],
+    unwanted: list[str],
+    minimum: float,
+    sparse: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(held, "SPARSE", sparse)
     songs = Songs(library)
     found = songs.find(Asked(words, minimum))
     same = find(library, wanted, unwanted, minimum, limit=0)
