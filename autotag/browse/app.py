@@ -14,6 +14,8 @@ from http import HTTPStatus
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from autotag.audio.decode import Audio
+from autotag.audio.encode import PLAYER_RATE, mp3
 from autotag.browse.asked import Asked
 from autotag.browse.page import POLICY, RESOURCES, served
 from autotag.browse.rescan import Rescan
@@ -86,6 +88,7 @@ class App:
             ("GET", "song"): lambda request: _json(self._song(self._track(request.args))),
             ("GET", "similar"): self._similar,
             ("GET", "sound"): self._sound,
+            ("GET", "sound.mp3"): self._converted,
             ("GET", "playlist.m3u8"): self._playlist,
             ("GET", "rescan"): lambda _: _json(self._rescan.state()),
             ("POST", "rescan"): self._start_rescan,
@@ -101,6 +104,8 @@ class App:
             response = _json({"error": str(refusal)}, refusal.status)
         except AutotagError as error:
             response = _json({"error": printable(str(error))}, HTTPStatus.BAD_REQUEST)
+        except OSError as error:  # the disk of the library is full or broken
+            response = _json({"error": printable(str(error))}, HTTPStatus.INTERNAL_SERVER_ERROR)
         except HTTPException as error:  # of what is no proper request or range
             response = _json({"error": error.description}, error.code or HTTPStatus.BAD_REQUEST)
         response.headers.update(HEADERS)
@@ -186,6 +191,11 @@ class App:
             raise Refused(
                 HTTPStatus.GONE, f"{printable(path)}: it is not there, or cannot be read."
             ) from error
+
+    def _converted(self, request: Request) -> Response:
+        """A sound as an MP3 of one channel, for browsers that cannot play the file."""
+        sound = Audio(Path(self._path(self._track(request.args))), PLAYER_RATE)
+        return Response(mp3(sound, PLAYER_RATE), mimetype="audio/mpeg")
 
     def _playlist(self, request: Request) -> Response:
         held = self._songs.held

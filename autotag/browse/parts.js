@@ -48,7 +48,7 @@ function songRow(row, { play, add, wanted }) {
     class: wanted(tag) ? "wanted" : score < .5 ? "faint" : null, title: score.toFixed(2), onclick: event => add(event, tag),
   }, tag));
   return make("div", { class: "row", "data-id": row.id },
-    play && make("button", { type: "button", tabindex: -1, "aria-label": `Play ${row.name}`, onclick: play }, "▶"),
+    play && make("button", { type: "button", tabindex: -1, "aria-hidden": "true", title: "Play", onclick: play }, "▶"),
     make("span", { class: "name" }, make("b", { title: row.name }, row.name), make("small", { title: row.folder }, make("bdi", {}, row.folder))),
     make("span", { class: "chips" }, ...chips),
     make("span", { class: "score" }, row.score == null ? "" : row.score.toFixed(2)),

@@ -80,10 +80,14 @@ const player = {
     this.bar.hidden = false;
     this.bar.querySelector("p").textContent = row.name;
     document.title = `${row.name} · autotag`;
-    this.audio.src = `sound?id=${row.id}`;
-    this.audio.play().catch(() => {}); // an error event follows where it cannot be played
+    this.source(`sound?id=${row.id}`);
     if (navigator.mediaSession) navigator.mediaSession.metadata = new MediaMetadata({ title: row.name });
     for (const element of this.list.shown.values()) element.classList.toggle("playing", element.dataset.id === String(row.id));
+  },
+
+  source(address) {
+    this.audio.src = address;
+    this.audio.play().catch(() => {}); // an error event follows where it cannot be played
   },
 
   async step(by) {
@@ -108,7 +112,8 @@ const player = {
     const song = await served.song(row).catch(() => null);
     if (!song) return notice(`The library has no ${row.name} any more.`);
     if (song.gone) gone(song);
-    else notice(`${song.path}: this browser cannot play it.`);
+    else if (!this.audio.src.includes("sound.mp3")) return this.source(`sound.mp3?id=${row.id}`);
+    else notice(`${song.path}: it cannot be played.`);
     if (this.following && ++this.failures <= 3) this.step(1);
   },
 };

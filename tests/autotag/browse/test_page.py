@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+import soundfile
 
 from autotag.library.database import Library
 from autotag.system.text import printable
@@ -123,6 +124,22 @@ def test_it_plays_by_the_keyboard_and_the_next_song_follows(page: Browser) -> No
     page.press(" ")
     page.wait("player.audio.paused")
     assert page.problems == []
+
+
+def test_what_a_browser_cannot_play_is_converted(page: Browser, library: Path) -> None:
+    song = library.parent / "music" / "b" / "rock.wav"
+    samples, rate = soundfile.read(song)
+    soundfile.write(song, samples, rate, format="AIFF")
+    page.type("rock")
+    shows(page, ["rock.wav"])
+    page.press("ArrowDown")
+    page.press("Enter")
+    page.wait("player.audio.currentTime > 0 && player.audio.src.includes('sound.mp3')")
+    assert page.get("player.audio.duration") == pytest.approx(3, abs=0.2)
+    page.get("player.audio.pause()")
+    song.write_text("no music")
+    page.get("player.play(list.row, 0)")
+    page.wait("document.querySelector('#notice').textContent.includes('cannot be played')")
 
 
 def test_a_tag_is_corrected_by_hand_and_stays(page: Browser, library: Path, autotag: Run) -> None:
