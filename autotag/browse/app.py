@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from autotag.audio.decode import Audio
 from autotag.audio.encode import PLAYER_RATE, mp3
 from autotag.browse.asked import Asked
-from autotag.browse.page import POLICY, RESOURCES, served
+from autotag.browse.page import FIRST, POLICY, RESOURCES, served
 from autotag.browse.rescan import Rescan
 from autotag.browse.songs import Songs
 from autotag.errors import AutotagError, ExtraMissing
@@ -134,14 +134,15 @@ class App:
         if origin is not None and origin.removeprefix("http://") not in self._hosts:
             raise Refused(HTTPStatus.FORBIDDEN, "Another page may not ask.")
         if headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
-            raise Refused(HTTPStatus.FORBIDDEN, "Another page may not ask.")
+            why = "Another page may not ask, nor lead here. Copy the address into the browser."
+            raise Refused(HTTPStatus.FORBIDDEN, why)
 
     def _page(self, request: Request) -> Response:
         return Response(served(self._songs, request.args), mimetype="text/html")
 
     def _rows(self, request: Request) -> Response:
         found = self._songs.find(Asked.of(request.args))
-        first, count = _number(request.args, "first", 0), min(MOST, _number(request.args, "count", 100))
+        first, count = _number(request.args, "first", 0), min(MOST, _number(request.args, "count", FIRST))
         part = slice(first, first + count)
         rows = self._songs.rows(found.ids[part].tolist(), found.scores[part].tolist())
         return _json({"total": len(found.ids), "rows": rows, "notes": found.notes})

@@ -48,6 +48,7 @@ def kept(songs: Songs, title: str) -> str:
         title=title,
         policy=f'<meta http-equiv="Content-Security-Policy" content="{escape(POLICY)}">\n',
         kind="kept",
+        save="",
         status=counted(len(rows), "song", "songs"),
         style=f"<style>\n{style}</style>",
         script=f"<script>\n{''.join(scripts)}</script>",

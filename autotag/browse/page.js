@@ -225,6 +225,7 @@ $("#more").addEventListener("click", event => {
 
 if (source.sound) player.start(list);
 const begun = query();
+source.address?.(begun);
 if (first.rows) {
   list.fill(first, (from, count) => source.rows(begun, from, count));
   say(first);

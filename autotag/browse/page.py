@@ -55,19 +55,21 @@ def served(songs: Songs, values: Mapping[str, str]) -> str:
         total, notes = len(found.ids), found.notes
     except AutotagError as error:
         problem = printable(str(error))
+    fields = {name: value for name, value in values.items() if name in Asked.__slots__}
     status = ". ".join([problem or counted(total, "song", "songs"), *notes])
     return filled(
         asked,
         title="autotag",
         policy="",
         kind="",
+        save=escape(f"playlist.m3u8?{_query(fields)}"),
         status=status,
         style='<link rel="stylesheet" href="page.css">',
         script="\n".join(f'<script src="{name}" defer></script>' for name in SCRIPTS),
         first=in_script(
             {"total": total, "rows": rows if first == 0 else [], "notes": [problem, *notes][not problem :]}
         ),
-        table=table(rows, linked=True) + _pages(values, first, total),
+        table=table(rows, linked=True) + _pages(fields, first, total),
     )
 
 
@@ -107,12 +109,15 @@ def _name(row: Mapping[str, Any], linked: bool) -> str:
     return f'<a href="sound?id={row["id"]}">{name}</a>' if linked else name
 
 
-def _pages(values: Mapping[str, str], first: int, total: int) -> str:
+def _query(values: Mapping[str, Any]) -> str:
+    return urlencode(values, errors="replace")
+
+
+def _pages(fields: Mapping[str, str], first: int, total: int) -> str:
     """Links to the songs before and after those that are shown."""
-    asked = {name: value for name, value in values.items() if name in Asked.__slots__}
     links = [("Before", first - FIRST), ("Next", first + FIRST)]
     shown = [
-        f'<a href="?{escape(urlencode(asked | {"first": max(0, to)}, errors="replace"))}">{name}</a>'
+        f'<a href="?{escape(_query({**fields, "first": max(0, to)}))}">{name}</a>'
         for name, to in links
         if -FIRST < to < total and to != first
     ]

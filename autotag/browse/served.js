@@ -4,17 +4,16 @@
 const served = {
   sound: true,
 
-  async get(name, values = {}) {
-    const answer = await fetch(`${name}?${new URLSearchParams(values)}`);
-    return served.read(answer);
-  },
+  get: (name, values = {}) => served.ask(`${name}?${new URLSearchParams(values)}`),
 
-  async post(name, values) {
-    const headers = { "Content-Type": "application/json" };
-    return served.read(await fetch(name, { method: "POST", headers, body: JSON.stringify(values) }));
-  },
+  post: (name, values) => served.ask(name, {
+    method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(values),
+  }),
 
-  async read(answer) {
+  async ask(address, options) {
+    const answer = await fetch(address, options).catch(() => {
+      throw new Error("autotag browse does not answer. Start it again, and open the address that it prints.");
+    });
     const found = await answer.json();
     if (!answer.ok) throw new Error(found.error);
     return found;
