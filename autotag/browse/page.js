@@ -37,22 +37,22 @@ function say(found) {
 /** Search for what the form asks for now; an answer that comes after a later question is dropped. */
 async function ask() {
   const now = ++latest;
-  let asked = query();
+  let wanted = query();
   const near = hint();
   mark();
   form.querySelector("output").textContent = Number(form.elements.minimum.value).toFixed(2);
   try {
-    let found = await source.rows(asked, 0, PAGE);
-    if (!found.total && near.length) { // the last word only begins a tag so far
-      asked = query(words.value.slice(0, words.value.lastIndexOf(split(words.value).at(-1))));
-      found = { ...await source.rows(asked, 0, PAGE), notes: [`Go on typing: ${near.join(", ")}`] };
+    let found = await source.rows(wanted, 0, PAGE);
+    if (!found.total && found.notes.length && near.length) { // the last word only begins a tag so far
+      wanted = query(words.value.slice(0, words.value.lastIndexOf(split(words.value).at(-1))));
+      found = { ...await source.rows(wanted, 0, PAGE), notes: [`Go on typing: ${near.join(", ")}`] };
     }
     if (now !== latest) return;
     shown = null;
     $("#back").hidden = true;
-    list.fill(found, (from, count) => source.rows(asked, from, count));
+    list.fill(found, (from, count) => source.rows(wanted, from, count));
     say(found);
-    source.address?.(asked);
+    source.address?.(wanted);
   } catch (problem) {
     if (now === latest) $("#status").textContent = problem.message;
   }

@@ -22,6 +22,7 @@ from autotag.library.database import Library
 from tests.autotag.browse.conftest import SCRIPT
 from tests.autotag.browse.test_page import STATUS, set_to
 from tests.autotag.library.made import model_of, rows, track
+from tests.autotag.views.test_views import without
 from tests.browser import Browser
 from tests.conftest import AWKWARD, ROOT, Run
 
@@ -140,3 +141,10 @@ def test_it_prints_its_address_and_serves_until_it_is_interrupted(library: Path)
     assert (served.returncode, out) == (0, "")
     assert err == "Open this address in a browser of this machine. Ctrl-C ends it.\n"
     assert rows(library, "SELECT count(*) FROM tracks") == [(7,)]
+
+
+def test_a_server_needs_a_package_and_a_file_does_not(library: Path) -> None:
+    run = without("werkzeug", "browse", library)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr == "error: browse needs the package werkzeug: pip install werkzeug\n"
+    assert without("werkzeug", "browse", library, "-o", library.with_name("m.html")).returncode == 0
