@@ -203,7 +203,7 @@ document.addEventListener("keydown", event => {
   if (typing && event.key === "Escape" && event.target !== words) return box.focus();
   if (event.target === words && event.key === "ArrowDown") { box.focus(); list.move(Math.max(list.current, 0)); }
   else if (event.target === words && event.key === "Escape" && words.value) { words.value = ""; ask(); }
-  else if (typing || event.target.matches("audio, input")) return;
+  else if (typing || event.target.matches("audio")) return;
   else if (inList && list.press(event.key)) {}
   else if (inList && event.key === "Enter" && list.row) source.sound ? player.play(list.row, list.current) : panelOf(list.row);
   else if (inList && event.key === " " && source.sound) player.pause();
@@ -215,6 +215,10 @@ document.addEventListener("keydown", event => {
 
 form.addEventListener("input", ask);
 form.addEventListener("submit", event => { event.preventDefault(); box.focus(); list.move(0); });
+$("#hints").addEventListener("mousedown", event => event.preventDefault()); // what is typed stays in focus
+form.addEventListener("focusout", ({ relatedTarget: to }) => {
+  if (to !== words && !$("#hints").contains(to)) $("#hints").replaceChildren();
+});
 $("#none button").addEventListener("click", () => { form.elements.minimum.value = FAINT; ask(); });
 box.addEventListener("focus", () => { if (list.current < 0 && box.matches(":focus-visible")) list.move(0); });
 $("#back").addEventListener("click", ask);

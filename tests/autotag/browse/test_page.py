@@ -73,6 +73,12 @@ def test_what_is_typed_is_searched_and_put_in_order(page: Browser, library: Path
     page.press("Escape")
     page.type("piano fem")
     page.wait(f"{STATUS} == '2 songs. Go on typing: female vocal'")
+    page.press("Tab")
+    assert page.get("document.activeElement.textContent") == "female vocal"
+    page.press("Tab")
+    page.press("Tab")
+    assert page.get("document.querySelectorAll('#hints button').length") == 0
+    page.press("/")
     page.press("Escape")
     set_to(page, "folder", "b/")
     set_to(page, "sort", "longest")
