@@ -97,5 +97,9 @@ class LibraryNotFound(LibraryError, FileNotFoundError):
     """There is no library in that place yet."""
 
 
+class PortInUse(AutotagError, OSError):
+    """A port of this machine is another program's, or not for this user."""
+
+
 class TagNotFound(AutotagError, LookupError):
     """A model has no tag of that name."""

@@ -16,7 +16,7 @@ import pytest
 COMMANDS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 KEYS = {"Tab": 9, " ": 32, "PageUp": 33, "End": 35, "Home": 36}
-KEYS |= {"ArrowLeft": 37, "ArrowRight": 39, "ArrowDown": 40}
+KEYS |= {"Enter": 13, "Escape": 27, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
 
 
 class Browser:
@@ -52,11 +52,11 @@ class Browser:
         result: dict[str, Any] = answer["result"]
         return result
 
-    def open(self, path: Path) -> None:
-        """Load a page, and wait until it is there."""
+    def open(self, page: Path | str) -> None:
+        """Load a page by its path or address, and wait until it is there."""
         self.problems.clear()
         self.requests.clear()
-        self.call("Page.navigate", url=path.as_uri())
+        self.call("Page.navigate", url=page.as_uri() if isinstance(page, Path) else page)
         self.wait("document.readyState == 'complete'")
 
     def get(self, expression: str) -> Any:
@@ -74,15 +74,21 @@ class Browser:
         raise AssertionError(f"never true: {condition}")
 
     def press(self, key: str) -> None:
-        code = {"key": key, "windowsVirtualKeyCode": KEYS[key], "code": "Space" if key == " " else key}
-        self.call("Input.dispatchKeyEvent", type="keyDown", **code, **({"text": " "} if key == " " else {}))
+        """Press a key: one of `KEYS`, or a character."""
+        code = {"key": key, "windowsVirtualKeyCode": KEYS.get(key, 0), "code": "Space" if key == " " else key}
+        text = "\r" if key == "Enter" else key if len(key) == 1 else None
+        self.call("Input.dispatchKeyEvent", type="keyDown", **code, **({"text": text} if text else {}))
         self.call("Input.dispatchKeyEvent", type="keyUp", **code)
 
-    def look(self, width: int, dark: bool) -> None:
-        """Be so wide, and light or dark."""
-        self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False
-        )
+    def type(self, text: str) -> None:
+        """Press a key for each character."""
+        for character in text:
+            self.press(character)
+
+    def look(self, width: int, dark: bool, height: int = 900) -> None:
+        """Be so wide and high, and light or dark."""
+        size = {"width": width, "height": height}
+        self.call("Emulation.setDeviceMetricsOverride", **size, deviceScaleFactor=1, mobile=False)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
 

@@ -18,10 +18,11 @@ WINGS = (
     ("library", "autotag.library"),
     ("speed", "autotag.speed"),
     ("views", "autotag.views"),
+    ("browse", "autotag.browse"),
     ("guests", "autotag.ray beetsplug"),
     ("commands", "autotag.cli autotag.__main__"),
 )
-"""Numbers 1 to 12, by the beginnings of modules' names; the longest one that fits counts."""
+"""Numbers 1 to 13, by the beginnings of modules' names; the longest one that fits counts."""
 
 LENGTH = 300
 """Lines of a file, at most."""

@@ -28,6 +28,7 @@ def test_it_holds_the_product_and_the_models_alone(wheel: Path) -> None:
     for path in (ROOT / "models").iterdir():
         assert f"autotag/models/{path.name}" in names
     assert {"autotag/py.typed", "autotag/views/page.css", "autotag/views/page.js"} <= set(names)
+    assert {f"autotag/browse/{name}" for name in ("page.html", "page.css", "kept.js")} <= set(names)
 
 
 def test_its_plugin_stands_beside_those_of_beets(wheel: Path, tmp_path: Path) -> None:

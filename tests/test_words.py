@@ -26,6 +26,7 @@ PAGES = {
     "write": "tagging folders tags-in-files",
     **dict.fromkeys(("bench", "choose"), "tagging folders speed"),
     **dict.fromkeys(("taggram", "sonify", "embed", "report"), "tagging folders speed see-and-hear"),
+    "browse": "browse",
     "": "tagging",
 }
 """Pages that have the options of a command; all others are about a library."""

@@ -30,6 +30,7 @@ PANELS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("scan", "find", "similar"), "library"),
         "stats": "stats",
         "correct": "correct",
+        "browse": "browse",
     },
     "See and hear": dict.fromkeys(("taggram", "sonify", "embed", "report"), "view"),
     "Models and their speed": {"models": "models", "bench": "speed", "choose": "speed"},

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from autotag.errors import LibraryError
 from autotag.library.schema import INDEXED
@@ -33,13 +33,13 @@ class Search:
     Attributes:
         sources: for each wanted tag a query for track and score of the tracks that have it.
         names: what the wanted tags are called.
-        conditions: on a track, which all must hold.
+        conditions: queries for tracks that all must be `"IN"` or `"NOT IN"`.
         filters: conditions on the row of the track itself.
     """
 
     sources: list[Part] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
-    conditions: list[Part] = field(default_factory=list)
+    conditions: list[tuple[Literal["IN", "NOT IN"], Part]] = field(default_factory=list)
     filters: list[Part] = field(default_factory=list)
 
     def select(self, sort: str, limit: int) -> Part:
@@ -82,10 +82,10 @@ class Search:
 
     def _where(self, track: str, filters: list[Part]) -> Part:
         conditions = [
-            *(f"AND {track} {part.sql}" for part in self.conditions),
+            *(f"AND {track} {where} ({part.sql})" for where, part in self.conditions),
             *(f"AND {f.sql}" for f in filters),
         ]
-        return Part(" ".join(conditions), _values(self.conditions) + _values(filters))
+        return Part(" ".join(conditions), _values(part for _, part in self.conditions) + _values(filters))
 
 
 def search(
@@ -113,15 +113,13 @@ def search(
             if len(term) > 1:
                 raise LibraryError(f"'{upper[0].name}' has only an upper bound, which does not go with 'or'.")
             part = _any_of(vocabulary, [_complement(tag) for tag in term], 0.0, special=wants, ranked=False)
-            found.conditions.append(
-                Part(f"{'NOT IN' if wants else 'IN'} (SELECT track FROM ({part.sql}))", part.values)
-            )
+            found.conditions.append(("NOT IN" if wants else "IN", _tracks(part)))
         elif wants:
             found.sources.append(_any_of(vocabulary, term, minimum, special=False, first=not found.sources))
             found.names.append(" or ".join(tag.name for tag in term))
         else:
             part = _any_of(vocabulary, term, unwanted_minimum, special=True, ranked=False)
-            found.conditions.append(Part(f"NOT IN (SELECT track FROM ({part.sql}))", part.values))
+            found.conditions.append(("NOT IN", _tracks(part)))
     return found
 
 
@@ -155,6 +153,10 @@ def _any_of(
             part = Part(f"SELECT track, score FROM ({part.sql}) WHERE {limits}", values)
         parts.append(part)
     return _highest(parts, ranked)
+
+
+def _tracks(part: Part) -> Part:
+    return Part(f"SELECT track FROM ({part.sql})", part.values)
 
 
 def _highest(parts: list[Part], ranked: bool) -> Part:

@@ -19,8 +19,8 @@ class Vocabulary:
         every = [(name, each.name) for each in MEANINGS for name in (each.genre, each.mood, *each.synonyms)]
         every += [(each.name, each.name) for each in MEANINGS] + [(name, name) for name in library.tags]
         every += [(tag, meaning_of(tag).name) for tag in outputs]
-        self._names = {_plain(name): meaning for name, meaning in every if name}
-        self._spoken = {_plain(name): name for name in (*library.tags, *outputs)}
+        self._names = {plain(name): meaning for name, meaning in every if name}
+        self._spoken = {plain(name): name for name in (*library.tags, *outputs)}
         self._more_special = {
             name: tuple(other for other in library.tags if name in implied_by(other))
             for name in {implied for tag in library.tags for implied in implied_by(tag)}
@@ -28,7 +28,7 @@ class Vocabulary:
 
     def knows(self, text: str) -> bool:
         """Whether a text is a tag of this or another library."""
-        return _plain(text) in self._names
+        return plain(text) in self._names
 
     def ids(self, text: str) -> tuple[int, ...]:
         """The tag that a text means, as of `name`; where the library has only tags that imply it, those."""
@@ -48,7 +48,7 @@ class Vocabulary:
         Raises:
             TagNotFound: naming the nearest tags, or the vocabulary that has it.
         """
-        name = self._names.get(_plain(text))
+        name = self._names.get(plain(text))
         if name is not None and (name in self._library.tags or name in self._more_special):
             return name
         own = ", ".join(dict.fromkeys(output.vocabulary for output in self._library.outputs))
@@ -57,13 +57,13 @@ class Vocabulary:
                 f"{text!r} is a tag of {other}, and this library has those of {own}. Scan into another file "
                 "with a model that has both."
             )
-        word = _plain(text.rpartition(":")[2])  # such as jazz of genre:jazz
+        word = plain(text.rpartition(":")[2])  # such as jazz of genre:jazz
         near = [self._spoken[found] for found in get_close_matches(word, self._spoken, 3)]
         hint = f"Did you mean {' or '.join(map(repr, near))}?" if near else "'autotag stats' lists its tags."
         raise TagNotFound(f"{self._library.model} has no tag {text!r}. {hint}")
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """A name without case, spaces and hyphens: "hip hop" is "Hip-Hop"."""
     return re.sub(r"[\s_-]", "", name.casefold())
 

@@ -18,7 +18,10 @@ from autotag.speed.compare import Row, compare
 from autotag.tagger import failure
 from autotag.views.comparison import comparison
 from autotag.views.page import COLUMNS, player, table, taggram_figure, text
-from autotag.views.taggram import clock, envelope, of_vocabulary, preference, too_short
+from autotag.views.taggram import clock, envelope, of_vocabulary, preference
+
+FEWEST = 8
+"""Segments of a song from which on its tags are drawn over time: fewer are stripes that show nothing."""
 
 INDEX = ("file", "length", "top tags")
 """The columns of the index."""
@@ -89,14 +92,14 @@ def _content(song: Path, found: list[Row] | Failure, request: TagRequest) -> tup
     )
     ordered = sorted(found, key=lambda row: preference(row.cost.file), reverse=True)
     scores = [of_vocabulary(row.cost.scores[0], request.vocabulary) for row in ordered]
-    over_time = [each for each in scores if not too_short(each)]
+    over_time = [each for each in scores if each.duration >= FEWEST * each.segment_seconds]
     if over_time:
         picture = taggram_figure(over_time, outline)
     else:
         shortest = min(each.segment_seconds for each in scores)
         picture = (
-            f'<p class="facts">No tags over time: it is less than two segments of {shortest:.1f} s, the '
-            "shortest of these models.</p>"
+            f'<p class="facts">No tags over time: it is less than {FEWEST} segments of {shortest:.1f} s, '
+            "the shortest of these models.</p>"
         )
     return (
         main.result,

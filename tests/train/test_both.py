@@ -112,6 +112,7 @@ def test_the_card_says_what_was_measured(
     assert f"| {CONFIG.name} | refused | weird 0.10 |" in text
     assert "| mtat | classical |" in text, "tag by tag"
     assert not re.search(r"\{[a-z]+\}", text), "no table is missing"
+    assert "(reliability.svg)" in text and (models / "reliability.svg").exists()
     monkeypatch.setattr("train.report.measured._figures", None)
     assert card(models, data, None, cache).exists()
 

@@ -12,6 +12,7 @@ from train.family import BUNDLED, PRETRAINING
 from train.fit.run import write
 from train.measure.robustness import CONDITIONS
 from train.report.measured import measure
+from train.report.reliability import diagram
 
 TEMPLATE = Path(__file__).with_name("card.md")
 
@@ -38,6 +39,7 @@ def card(models: Path, root: Path, audio: str | None, cache: Path) -> Path:
     text = TEMPLATE.read_text("utf-8")
     for name, table in TABLES.items():
         text = text.replace(f"{{{name}}}", table(files, measured))
+    diagram(measured[_default(files).name]["reliability"], models / "reliability.svg")
     write(models / "README.md", text.replace("{machine}", processor()))
     return models / "README.md"
 

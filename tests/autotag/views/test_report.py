@@ -64,7 +64,7 @@ def test_names_are_text_and_nothing_is_loaded(page: Browser, report: Path, songs
     assert page.get("document.querySelectorAll('b[onclick]').length") == 0
     assert page.get("document.scripts.length") == 2  # the data of one taggram, and the one that runs
     short = "document.querySelector('#song-3 .facts:not(.answer + *)').textContent"
-    assert "less than two segments of 3.0 s" in page.get(short)
+    assert "less than 8 segments of 3.0 s" in page.get(short)
     assert page.get("document.querySelectorAll('#song-2 .warning').length") == 1
     marked = "[...document.querySelectorAll('.index tbody tr')].map(row => !!row.querySelector('.warning'))"
     assert page.get(marked) == [False, True, False]
@@ -223,7 +223,7 @@ def test_networks_of_long_segments_draw_no_stripes(autotag: Run, tmp_path: Path)
     autotag("report", SONG, "-o", tmp_path / "page.html", "--models", "vgg-12k-48-x10-db")
     page = (tmp_path / "page.html").read_text("utf-8")
     assert "<figure" not in page
-    assert "less than two segments of 29.1 s" in page
+    assert "less than 8 segments of 29.1 s" in page
 
 
 @pytest.mark.parametrize(
