@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autotag.config import RESOLUTIONS
-
 if TYPE_CHECKING:
     from train.fit.recipe import Recipe
 
@@ -84,7 +82,7 @@ RecipeOption = Annotated[
 Arch = Annotated[
     str,
     typer.Option(
-        metavar=f"[{'|'.join((*RESOLUTIONS, 'all'))}]", help="Choose the configurations of an architecture."
+        metavar="NAME", help="Choose the configurations of one architecture, or all of the study's."
     ),
 ]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from autotag.config import GRID, RESOLUTIONS, Config
+from autotag.config import GRID, RESOLUTIONS, Config, configurations
 from autotag.models.registry import models
 from train.console import say
 from train.data.dataset import Dataset
@@ -26,14 +26,16 @@ NOTE = (
 
 
 def choose(arch: str, only: Iterable[str]) -> list[Config]:
-    """Configurations of an architecture or `"all"` that match one of the patterns, the cheapest first.
+    """Configurations of an architecture, or `"all"` of the study's, that match one of the patterns.
+
+    The cheapest come first.
 
     Raises:
         RunError: there is no such architecture, or a pattern matches none.
     """
     if arch not in (*RESOLUTIONS, "all"):
         raise RunError(f"--arch {arch!r} is not an architecture. Use {', '.join(RESOLUTIONS)} or all.")
-    configs = [config for config in GRID if arch in ("all", config.arch)]
+    configs = GRID if arch == "all" else configurations(arch)
     patterns = tuple(only) or ("*",)
     for pattern in patterns:
         if not any(fnmatchcase(config.name, pattern) for config in configs):

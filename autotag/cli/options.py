@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from autotag.config import HOPS, LOGS, MOST_EXCERPTS, RATES, RESOLUTIONS
+from autotag.config import HOPS, LOGS, MOST_EXCERPTS, RATES, STUDY
 from autotag.request import LIKELY
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -93,7 +93,7 @@ _RATES = {f"{rate // 1000}k": rate for rate in RATES} | {str(rate): rate for rat
 _HOPS = {f"x{hop}": hop for hop in HOPS} | {str(hop): hop for hop in HOPS}
 
 Arch = Annotated[
-    str, typer.Option(help=f"Choose the architecture: {' or '.join(RESOLUTIONS)}.", rich_help_panel=MODEL)
+    str, typer.Option(help=f"Choose the architecture: {' or '.join(STUDY)}.", rich_help_panel=MODEL)
 ]
 Rate = Annotated[
     Any,

@@ -5,7 +5,7 @@ Million Song Dataset.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean, median, stdev
@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from scipy.stats import ttest_ind
 
-from autotag.config import GRID, RESOLUTIONS, Config
+from autotag.config import GRID, STUDY, Config
 from train.errors import RunError
 from train.fit.recipe import RECIPES
 from train.fit.run import RunResult, all_results, write
@@ -40,7 +40,10 @@ def report(works: list[Path], out: Path) -> Path:
 
 
 def collect(works: list[Path]) -> dict[str, Results]:
-    """The complete runs under some folders: by kind of data set, by configuration in the grid's order."""
+    """The complete runs under some folders: by kind of data set, by configuration in the grid's order.
+
+    Configurations outside the grid come last.
+    """
     found: dict[str, defaultdict[Config, list[RunResult]]] = {}
     seen: dict[str, tuple[RunResult, Path]] = {}
     for run, outcome in (item for work in works for item in all_results(work).items()):
@@ -51,7 +54,15 @@ def collect(works: list[Path]) -> dict[str, Results]:
                 "Give them --work folders of their own."
             )
         found.setdefault(outcome.kind, defaultdict(list))[outcome.config].append(outcome)
-    return {kind: {config: runs[config] for config in GRID if config in runs} for kind, runs in found.items()}
+    return {
+        kind: {config: runs[config] for config in (*GRID, *_others(runs)) if config in runs}
+        for kind, runs in found.items()
+    }
+
+
+def _others(runs: Iterable[Config]) -> list[Config]:
+    """Configurations outside the study's grid."""
+    return sorted({*runs} - {*GRID}, key=lambda config: config.name)
 
 
 def _lines(studies: dict[str, Results]) -> Iterator[str]:
@@ -69,6 +80,12 @@ def _lines(studies: dict[str, Results]) -> Iterator[str]:
     yield from _scores(msd, "vgg", "msd")
     yield ""
     yield from _scores(msd, "musicnn", "msd")
+    if any(_others(results) for results in studies.values()):
+        yield from ("", "## Outside the study's grid")
+    for kind, results in studies.items():
+        for arch in dict.fromkeys(config.arch for config in _others(results)):
+            yield ""
+            yield from _scores(results, arch, kind)
     for title, lines in (
         ("What the study concludes, here", _conclusions),
         ("48 bands against 96: independent-samples t-test", _t_tests),
@@ -104,7 +121,11 @@ def _about(results: Results) -> Iterator[str]:
     whose = "the study's" if recipe == RECIPES["study"] else "not the study's"
     chosen = {name: value for name, value in recipe.to_dict().items() if name != "seed"}
     yield f"- Clips: {_words(first.clips)}; listed: {_words(first.listed)}."
-    yield f"- {len(runs)} runs of {len(results)} of {len(GRID)} configurations."
+    outside = len(_others(results))
+    yield (
+        f"- {len(runs)} runs of {len(results) - outside} of {len(GRID)} configurations"
+        + (f", and of {outside} outside the study's grid." if outside else ".")
+    )
     yield f"- Recipe ({whose}): {_words(chosen)}."
     yield (
         "- Scores are those of the test split, in percent, at the epoch with the lowest validation loss; "
@@ -127,7 +148,7 @@ def _first(results: Results) -> RunResult:
 def _scores(results: Results, arch: str, kind: str) -> Iterator[str]:
     """Published value, ours and the difference, for what was run or published."""
     yield from _table("configuration", "runs", *(f"{m} {w}" for m in METRICS.values() for w in _CELLS))
-    for config in GRID:
+    for config in (*GRID, *_others(results)):
         published = SCORES[kind].get(config.name)
         if config.arch != arch or not (config in results or published):
             continue
@@ -218,7 +239,7 @@ def _estimate(results: Results) -> Iterator[str]:
     yield from _table("at a rate of", "VGG-CNN", "MUSICNN")
     rates = {config: median(_gmac_per_second(run) for run in runs) for config, runs in results.items()}
     cells = []
-    for arch in RESOLUTIONS:
+    for arch in STUDY:
         known = [rate for config, rate in rates.items() if config.arch == arch]
         hours = (
             sum(work[c] / rates.get(c, median(known)) / 3.6e12 for c in GRID if c.arch == arch)
@@ -228,7 +249,7 @@ def _estimate(results: Results) -> Iterator[str]:
         cells.append(f"{hours:,.0f} h" if known else "")
     yield _row("what each configuration reached here, or the median where it was not run", *cells)
     for rate in (10, 50, 100):
-        hours_at = [sum(work[c] for c in GRID if c.arch == arch) / rate / 3.6e15 for arch in RESOLUTIONS]
+        hours_at = [sum(work[c] for c in GRID if c.arch == arch) / rate / 3.6e15 for arch in STUDY]
         yield _row(
             f"{rate} TMAC/s, assumed of a GPU, not measured", *(f"{hours:,.1f} h" for hours in hours_at)
         )
