@@ -6,10 +6,10 @@ Million Song Dataset.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import mean, median, stdev
-from typing import Any, cast
+from typing import Any
 
 from scipy.stats import ttest_ind
 
@@ -262,7 +262,7 @@ def _pairs(results: Results, **change: tuple[int, int]) -> list[tuple[Config, Co
         (config, other)
         for config in results
         for other in results
-        if getattr(other, field) == after and config == replace(other, **cast(Any, {field: before}))
+        if asdict(other) == asdict(config) | {field: after} and getattr(config, field) == before
     ]
 
 
