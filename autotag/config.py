@@ -24,6 +24,7 @@ RESOLUTIONS: dict[str, tuple[tuple[int, int], ...]] = {
     "vgg": tuple((mels, hop) for mels in (128, 96, 48) for hop in HOPS)
     + tuple((mels, 1) for mels in (32, 24, 16, 8)),
     "musicnn": tuple((mels, 1) for mels in (128, 96, 48)),
+    "crnn": ((96, 1), (48, 2), (48, 10)),
 }
 """Mel bands and hop multiple of every configuration, per architecture."""
 
@@ -35,8 +36,10 @@ SEGMENT_FRAMES = {
     ("vgg", 16000): 1820,
     ("musicnn", 12000): 140,
     ("musicnn", 16000): 187,
+    ("crnn", 12000): 1366,
+    ("crnn", 16000): 1820,
 }
-"""Frames at x1 that one pass of a network sees: 29.1 s for VGG-CNN, 3 s for MUSICNN."""
+"""Frames at x1 that one pass of a network sees: 29.1 s for VGG-CNN and CRNN, 3 s for MUSICNN."""
 
 
 @dataclass(frozen=True, slots=True)
