@@ -1,9 +1,6 @@
-"""`python -m train`: parses, calls and prints."""
+"""Commands that prepare, train, evaluate and report."""
 
-import functools
 import json
-import signal
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -11,22 +8,16 @@ from typing import Annotated
 import typer
 
 from autotag.config import Config
-from autotag.errors import AutotagError
-from train.errors import RunsFailed
 from train.options import (
     Arch,
     Audio,
     Cache,
     Data,
     DataIfTrained,
-    DatasetWord,
     Device,
     Epochs,
     Labels,
     LabelsOption,
-    LabelWord,
-    LicenceWord,
-    ModelsFolder,
     Only,
     RecipeLabels,
     RecipeName,
@@ -38,15 +29,7 @@ from train.options import (
     chosen_recipe,
 )
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
-
-@app.callback()
-def about() -> None:
-    """Train, evaluate and export the models of the study, and report on it."""
-
-
-@app.command()
 def prepare(
     data: Data,
     arch: Arch = "all",
@@ -65,7 +48,6 @@ def prepare(
     typer.echo(summary(dataset, configs, fill(dataset, configs, cache)))
 
 
-@app.command()
 def label(
     data: Data,
     teacher: Annotated[
@@ -83,7 +65,6 @@ def label(
     typer.echo(run_label(read(data, labels, audio), teacher, cache))
 
 
-@app.command()
 def fit(
     config: Annotated[str, typer.Argument(help="Configuration, such as vgg-12k-48-x2-db.")],
     data: Data,
@@ -115,7 +96,6 @@ def fit(
     typer.echo(run)
 
 
-@app.command()
 def study(
     data: DataIfTrained = None,
     arch: Arch = "all",
@@ -149,7 +129,6 @@ def study(
     typer.echo(work)
 
 
-@app.command()
 def evaluate(
     model: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A model by name, or an ONNX file.")],
     data: Data,
@@ -175,108 +154,6 @@ def evaluate(
     typer.echo(json.dumps(asked | metrics, indent=1))
 
 
-@app.command()
-def export(
-    run: Annotated[
-        Path | None, typer.Argument(help="Folder of a run, such as runs/vgg-12k-48-x2-db/seed-0.")
-    ] = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Export the run of every configuration in WORK that validates best.")
-    ] = False,
-    untrained: Annotated[
-        str | None,
-        typer.Option(
-            metavar="CONFIG",
-            help="Write this one with random weights into WORK/untrained, to be timed.",
-        ),
-    ] = None,
-    models: ModelsFolder = Path("runs/models"),
-    dataset: DatasetWord = None,
-    label_source: LabelWord = None,
-    licence: LicenceWord = "not stated",
-    cache: Cache = Path("cache"),
-    work: Work = Path("runs"),
-) -> None:
-    """Write a run's ONNX files, float32 and INT8, with scores of both, and INT8 into the models."""
-    if (run is not None) + everything + (untrained is not None) != 1:
-        raise typer.BadParameter("Name one RUN, or use --all or --untrained.")
-    if untrained is not None:
-        from train.export.untrained import export_untrained
-
-        typer.echo(export_untrained(Config.parse(untrained), work / "untrained"))
-        return
-    from train.data import read
-    from train.export.publish import Words, best_runs, is_published
-    from train.export.publish import export as run_export
-    from train.fit.run import alone, asked
-
-    words = Words(dataset, label_source, licence)
-    read_once = functools.cache(read)
-    for folder in best_runs(work) if run is None else [run]:
-        if run is None and is_published(folder, models, words):
-            continue
-        clips = read_once(**asked(folder)["data"])
-        with alone(folder):
-            typer.echo(run_export(folder, clips, cache, models, words))
-
-
-@app.command()
-def distill(
-    data: Data,
-    only: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATTERN", help="Choose models by name, such as 'vgg-*'; may be repeated."),
-    ] = None,
-    device: Device = "cpu",
-    models: ModelsFolder = Path("runs/models"),
-    dataset: DatasetWord = None,
-    label_source: LabelWord = None,
-    licence: LicenceWord = "not stated",
-    audio: Audio = None,
-    cache: Cache = Path("cache"),
-    work: Work = Path("runs/distill"),
-) -> None:
-    """Train and export the family of models that comes with autotag; start it again to go on."""
-    from train.export.publish import Words
-    from train.family import distill as run_distill
-
-    words = Words(dataset, label_source, licence)
-    run_distill(data, only or ["*"], audio, cache, work, models, words, device)
-    typer.echo(models)
-
-
-@app.command()
-def restore(
-    model: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A model by name, or an ONNX file.")],
-    run: Annotated[Path, typer.Argument(help="Folder of a run, such as runs/distill/root-x10/seed-0.")],
-    data: Data,
-    audio: Audio = None,
-    cache: Cache = Path("cache"),
-) -> None:
-    """Make a run of a published model, for other runs to begin with, or to be exported again."""
-    from autotag.models.registry import find
-    from train.family import restore_run
-
-    restore_run(find(model), run, data, audio, cache)
-    typer.echo(run)
-
-
-@app.command()
-def card(
-    data: Data,
-    models: ModelsFolder = Path("runs/models"),
-    audio: Audio = None,
-    cache: Cache = Path("cache"),
-) -> None:
-    """Measure models on disturbed files, known sounds and the clock, and write the card beside them."""
-    from autotag.system.streams import quiet_decoders
-    from train.report.card import card as write_card
-
-    quiet_decoders()
-    typer.echo(write_card(models, data, audio, cache))
-
-
-@app.command()
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Folders of runs, one for each data set.")],
     out: Annotated[
@@ -288,13 +165,3 @@ def report(
     from train.report.tables import report as write_report
 
     typer.echo(write_report(runs, out or runs[0]))
-
-
-def main() -> None:
-    """Run the command line: exit 1 if runs failed, 2 for a wrong request, 130 or 143 when interrupted."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        app()
-    except AutotagError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1 if isinstance(error, RunsFailed) else 2)
