@@ -10,7 +10,10 @@ import typer
 if TYPE_CHECKING:
     from train.fit.recipe import Recipe
 
-_DATA: Any = typer.Option(help="Read this folder: MagnaTagATune's layout, or the Million Song Dataset's.")
+_DATA: Any = typer.Option(
+    help="Read this data set: a folder of MagnaTagATune or the Million Song Dataset, a table of songs and "
+    "tags, or a list of MTG-Jamendo."
+)
 Data = Annotated[Path, _DATA]
 DataIfTrained = Annotated[Path | None, _DATA]
 Audio = Annotated[
@@ -18,7 +21,15 @@ Audio = Annotated[
     typer.Option(
         metavar="TEMPLATE",
         help="Find a clip in DATA by its {id} and {path}.",
-        show_default="{path} for MagnaTagATune, {id[2]}/{id[3]}/{id[4]}/{id}.mp3 for the other",
+        show_default="{path}, {path}.mp3 for MTG-Jamendo, {id[2]}/{id[3]}/{id[4]}/{id}.mp3 for the Million "
+        "Song Dataset",
+    ),
+]
+SplitBy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN|folder|random",
+        help="Split a table's songs so that those of one artist, album or folder stay together.",
     ),
 ]
 Cache = Annotated[Path, typer.Option(help="Keep mel spectrograms in this folder.")]

@@ -23,6 +23,7 @@ from train.options import (
     RecipeName,
     RecipeOption,
     Split,
+    SplitBy,
     Verbose,
     Without,
     Work,
@@ -35,6 +36,7 @@ def prepare(
     arch: Arch = "all",
     only: Only = None,
     audio: Audio = None,
+    split_by: SplitBy = None,
     cache: Cache = Path("cache"),
 ) -> None:
     """Compute the mel cache, list the clips that are left out, and print what a clip takes."""
@@ -44,7 +46,7 @@ def prepare(
     from train.study import choose
 
     configs = choose(arch, only or ())
-    dataset = read(data, audio=audio)
+    dataset = read(data, audio=audio, split_by=split_by)
     typer.echo(summary(dataset, configs, fill(dataset, configs, cache)))
 
 
@@ -75,6 +77,7 @@ def fit(
     seed: Annotated[int, typer.Option(help="Draw weights, order and augmentation from this seed.")] = 0,
     device: Device = "cpu",
     audio: Audio = None,
+    split_by: SplitBy = None,
     cache: Cache = Path("cache"),
     work: Work = Path("runs"),
     verbose: Verbose = False,
@@ -90,7 +93,7 @@ def fit(
     wanted = Config.parse(config)
     chosen = replace(chosen_recipe(recipe, labels, epochs, without), seed=seed)
     run = work / wanted.name / f"seed-{seed}"
-    dataset = read(data, chosen.labels, audio)
+    dataset = read(data, chosen.labels, audio, split_by)
     with alone(run):
         run_fit(wanted, dataset, cache, run, chosen, device)
     typer.echo(run)
@@ -107,6 +110,7 @@ def study(
     without: Without = None,
     device: Device = "cpu",
     audio: Audio = None,
+    split_by: SplitBy = None,
     cache: Cache = Path("cache"),
     work: Work = Path("runs"),
     list_: Annotated[
@@ -125,7 +129,7 @@ def study(
     if data is None:
         raise typer.BadParameter("Name a data set, or use --list.", param_hint="--data")
     chosen = chosen_recipe(recipe, labels, epochs, without)
-    run_study(configs, runs, read(data, chosen.labels, audio), cache, work, chosen, device)
+    run_study(configs, runs, read(data, chosen.labels, audio, split_by), cache, work, chosen, device)
     typer.echo(work)
 
 
@@ -137,6 +141,7 @@ def evaluate(
         Labels, typer.Option(help="Compare with annotations or with one of the files of probabilities.")
     ] = Labels.ANNOTATIONS,
     audio: Audio = None,
+    split_by: SplitBy = None,
     cache: Cache = Path("cache"),
 ) -> None:
     """Print the metrics of a model on a split, as JSON."""
@@ -146,7 +151,7 @@ def evaluate(
     from train.measure.evaluate import evaluate_split
 
     loaded = load(model)
-    dataset = read(data, labels, audio)
+    dataset = read(data, labels, audio, split_by)
     power, usable = mel_power(dataset, loaded.metadata.config, cache)
     metrics = evaluate_split(loaded, dataset, power, usable, split)
     metadata = loaded.metadata

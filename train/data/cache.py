@@ -198,7 +198,7 @@ def _excerpt(config: Config) -> Config:
 
 def folder_of(dataset: Dataset, cache: Path) -> Path:
     listed = hashlib.sha256("\n".join(dataset.paths).encode()).hexdigest()
-    return cache / f"{dataset.root.resolve().name}-{listed[:12]}"
+    return cache / f"{dataset.name}-{listed[:12]}"
 
 
 def _name(dataset: Dataset, excerpt: Config, cache: Path) -> Path:

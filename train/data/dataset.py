@@ -1,4 +1,4 @@
-"""The clips of a data set, as both readers give them."""
+"""The clips of a data set, as each reader gives them."""
 
 import hashlib
 from collections import Counter
@@ -19,8 +19,8 @@ class Dataset:
     """Clips with their labels, in three splits.
 
     Attributes:
-        kind: `"mtat"` or `"msd"`: whose layout it has.
-        vocabulary: whose tags: `"mtat"`, `"msd"`, or `"all"` for both.
+        kind: `"mtat"`, `"msd"`, `"jamendo"` or `"own"`: which reader gave it.
+        vocabulary: whose tags: `"mtat"`, `"msd"`, or `"all"` for both; or one's own.
         root: the folder that `paths` are relative to.
         origin: the arguments of `train.data.read`, to read it again.
         ids: what the label files call each clip.
@@ -40,6 +40,7 @@ class Dataset:
         begins: the probability from which on a clip counts as having a tag, [outputs]; None for annotations.
         notes: what else a user should know of it.
         left_out: by path, why a clip cannot be used.
+        name: of the data set, by default that of its folder.
     """
 
     kind: str
@@ -61,6 +62,10 @@ class Dataset:
     kinds: NDArray[np.str_] | None = None
     notes: tuple[str, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name or self.root.resolve().name)
 
     def with_files(self) -> Self:
         """The same, with the clips that have no file among `left_out`.
@@ -127,7 +132,7 @@ class Dataset:
 
     def model_name(self, config: Config) -> str:
         """A configuration trained on this data set."""
-        return model_name(config, "msd" if self.vocabulary == "msd" else "mtat")
+        return model_name(config, "mtat" if self.vocabulary == "all" else self.vocabulary)
 
 
 def fill_in(template: str, root: Path, **values: str) -> str:

@@ -204,7 +204,7 @@ def _to_fp32(
         frames=config.frames,
         outputs=tuple(Output(*output) for output in dataset.outputs),
         uncalibrated=uncalibrated,
-        dataset=dataset.root.resolve().name,
+        dataset=dataset.name,
         label_source=outcome.recipe.labels,
         split=dataset.rule,
         precision="fp32",

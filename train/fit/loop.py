@@ -234,7 +234,7 @@ def finish(task: Task, training: Training) -> None:
     outcome = RunResult(
         config=config,
         kind=dataset.kind,
-        dataset=dataset.root.resolve().name,
+        dataset=dataset.name,
         listed=dataset.listed,
         clips={split: len(found) for split, found in task.rows.items()},
         fingerprint=task.fingerprint[0],
