@@ -1,6 +1,5 @@
 """Options that several commands of `python -m train` share."""
 
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from train.fit.recipe import Recipe
+    from train.fit.plan import Plan
 
 _DATA: Any = typer.Option(
     help="Read this data set: a folder of MagnaTagATune or the Million Song Dataset, a table of songs and "
@@ -36,6 +35,10 @@ Cache = Annotated[Path, typer.Option(help="Keep mel spectrograms in this folder.
 Work = Annotated[Path, typer.Option(help="Keep the runs in this folder.")]
 Device = Annotated[str, typer.Option(help="Train on cpu or cuda.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Train for N epochs instead of the recipe's.")]
+Patience = Annotated[
+    int | None,
+    typer.Option(min=1, help="Stop after N epochs without a lower validation loss.", show_default="never"),
+]
 Without = Annotated[
     list[str] | None,
     typer.Option(metavar="STEP", help="Leave out a step of the recipe's augmentation; may be repeated."),
@@ -65,6 +68,7 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Name the tags th
 class RecipeName(StrEnum):
     STUDY = "study"
     SOFT = "soft"
+    SCRIPTS = "scripts"
 
 
 class Split(StrEnum):
@@ -88,7 +92,11 @@ RecipeLabels = Annotated[
     ),
 ]
 RecipeOption = Annotated[
-    RecipeName, typer.Option("--recipe", help="Train as the study did, or on probabilities as labels.")
+    RecipeName,
+    typer.Option(
+        "--recipe",
+        help="Train as the study says, as its authors' scripts do, or on probabilities as labels.",
+    ),
 ]
 Arch = Annotated[
     str,
@@ -98,20 +106,22 @@ Arch = Annotated[
 ]
 
 
-def chosen_recipe(
-    name: RecipeName, labels: Labels | None, epochs: int | None, without: list[str] | None
-) -> "Recipe":
+def plan(
+    name: RecipeName,
+    labels: Labels | None,
+    epochs: int | None,
+    patience: int | None,
+    without: list[str] | None,
+) -> "Plan":
     """A recipe with the changes that the command line asks for."""
+    from train.fit.plan import Plan
     from train.fit.recipe import RECIPES
 
-    recipe = RECIPES[name]
-    if labels is not None:
-        recipe = replace(recipe, labels=labels.value)
-    if epochs is not None:
-        recipe = replace(recipe, epochs=epochs)
+    augment = RECIPES[name].augment if name in RECIPES else ()
     for step in without or ():
-        if step not in recipe.augment:
-            steps = ", ".join(recipe.augment) or "none"
+        if step not in augment:
+            steps = ", ".join(augment) or "none"
             raise typer.BadParameter(f"{step!r}: the recipe's steps are {steps}", param_hint="--without")
-        recipe = replace(recipe, augment=tuple(s for s in recipe.augment if s != step))
-    return recipe
+    asked = {"labels": labels and labels.value, "epochs": epochs, "patience": patience}
+    changes = {field: value for field, value in asked.items() if value is not None}
+    return Plan(name.value, changes, tuple(without or ()))

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterable
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from train.data.dataset import Dataset
 from train.errors import RunBusy, RunError, RunsFailed
 from train.export.publish import to_fp32
 from train.fit.loop import fit
-from train.fit.recipe import Recipe
+from train.fit.plan import Plan
 from train.fit.run import alone
 from train.networks import cost, pooling
 
@@ -63,7 +62,7 @@ def listing(configs: Iterable[Config]) -> str:
 
 
 def study(
-    configs: list[Config], seeds: int, dataset: Dataset, cache: Path, work: Path, recipe: Recipe, device: str
+    configs: list[Config], seeds: int, dataset: Dataset, cache: Path, work: Path, plan: Plan, device: str
 ) -> None:
     """Train each configuration with each seed into `work/NAME/seed-N`, with an ONNX file in float32.
 
@@ -86,8 +85,9 @@ def study(
         for config, seed in rest:
             run = work / config.name / f"seed-{seed}"
             try:
+                recipe = plan.recipe(config.arch, dataset.kind, seed)
                 with alone(run, wait):
-                    fit(config, dataset, cache, run, replace(recipe, seed=seed), device)
+                    fit(config, dataset, cache, run, recipe, device)
                     if not (run / f"{config.name}.fp32.onnx").exists():
                         to_fp32(run, dataset, cache)
             except RunBusy:

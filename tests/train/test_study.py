@@ -234,7 +234,7 @@ def test_the_report(work: Path, here: Run, tmp_path: Path) -> None:
     assert text.startswith("# Not the Million Song Dataset: the study on `msd")
     assert "7 / 4 / 4 clips" in text.splitlines()[0]
     assert "4 runs of 2 of 100 configurations" in text
-    assert "Recipe (not the study's): labels annotations, epochs 20, batch 64" in text
+    assert "Recipe (none of those with a name): labels annotations, epochs 20, batch 64" in text
     assert "have no AUC, because too few clips have them, or all" in text
     for name in NAMES:
         results = [json.loads(path.read_text()) for path in work.glob(f"{name}/*/result.json")]

@@ -1,7 +1,6 @@
 """Commands that prepare, train, evaluate and report."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +18,7 @@ from train.options import (
     Labels,
     LabelsOption,
     Only,
+    Patience,
     RecipeLabels,
     RecipeName,
     RecipeOption,
@@ -27,7 +27,7 @@ from train.options import (
     Verbose,
     Without,
     Work,
-    chosen_recipe,
+    plan,
 )
 
 
@@ -73,6 +73,7 @@ def fit(
     recipe: RecipeOption = RecipeName.STUDY,
     labels: RecipeLabels = None,
     epochs: Epochs = None,
+    patience: Patience = None,
     without: Without = None,
     seed: Annotated[int, typer.Option(help="Draw weights, order and augmentation from this seed.")] = 0,
     device: Device = "cpu",
@@ -91,11 +92,12 @@ def fit(
     if verbose:
         show_details()
     wanted = Config.parse(config)
-    chosen = replace(chosen_recipe(recipe, labels, epochs, without), seed=seed)
+    chosen = plan(recipe, labels, epochs, patience, without)
     run = work / wanted.name / f"seed-{seed}"
     dataset = read(data, chosen.labels, audio, split_by)
+    chosen_recipe = chosen.recipe(wanted.arch, dataset.kind, seed)
     with alone(run):
-        run_fit(wanted, dataset, cache, run, chosen, device)
+        run_fit(wanted, dataset, cache, run, chosen_recipe, device)
     typer.echo(run)
 
 
@@ -107,6 +109,7 @@ def study(
     recipe: RecipeOption = RecipeName.STUDY,
     labels: RecipeLabels = None,
     epochs: Epochs = None,
+    patience: Patience = None,
     without: Without = None,
     device: Device = "cpu",
     audio: Audio = None,
@@ -128,7 +131,7 @@ def study(
         return
     if data is None:
         raise typer.BadParameter("Name a data set, or use --list.", param_hint="--data")
-    chosen = chosen_recipe(recipe, labels, epochs, without)
+    chosen = plan(recipe, labels, epochs, patience, without)
     run_study(configs, runs, read(data, chosen.labels, audio, split_by), cache, work, chosen, device)
     typer.echo(work)
 

@@ -13,7 +13,7 @@ import torch
 from torch import distributed, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.nn.parallel import DistributedDataParallel
-from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, StepLR
 from torch.utils.data import DataLoader, DistributedSampler
 
 from autotag.config import Config
@@ -51,6 +51,8 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
         return
     training = begin(task)
     for epoch in range(len(training.history), recipe.epochs):
+        if _over(task, training):
+            break
         loss, seconds = _epoch(task, training, epoch)
         if task.first:
             checkpoint(task, training, epoch, loss, seconds)
@@ -100,7 +102,7 @@ def begin(task: Task) -> Training:
     schedule: LRScheduler = (
         OneCycleLR(optimizer, recipe.rate, max(1, recipe.epochs * len(loader)))
         if recipe.one_cycle
-        else ConstantLR(optimizer, 1)
+        else StepLR(optimizer, (recipe.tenth or recipe.epochs + 1) * len(loader))
     )
     training = Training(network, pupil, pupil, optimizer, schedule, loader)
     last = task.run / "last.pt"
@@ -251,7 +253,7 @@ def finish(task: Task, training: Training) -> None:
         parameters=parameters,
         bytes_per_clip=bytes_per_clip(config),
         seconds=round(seconds, 1),
-        clips_per_second=round(recipe.epochs * len(task.clips) / max(seconds, 1e-9), 2),
+        clips_per_second=round(len(training.history) * len(task.clips) / max(seconds, 1e-9), 2),
         device=describe(task.device) + (f", {task.ranks} of them" if task.ranks > 1 else ""),
         precision=str(precision(task.device)).removeprefix("torch."),
         commit=best["commit"],
@@ -260,6 +262,16 @@ def finish(task: Task, training: Training) -> None:
     (run / "last.pt").unlink()
     outcome = replace(outcome, peak_gmac_per_second=round(task.ranks * peak(task.device)))
     runs.write(run / "result.json", json.dumps(outcome.to_dict(), indent=1))  # complete without the peak too
+
+
+def _over(task: Task, training: Training) -> bool:
+    """Whether the validation loss has not been lower for as long as the recipe has patience."""
+    patience = task.recipe.patience
+    losses = [line["valid_loss"] for line in training.history]
+    over = [bool(patience) and len(losses) - 1 - losses.index(min(losses)) >= patience if losses else False]
+    if patience and task.ranks > 1:  # the first one alone has validated
+        distributed.broadcast_object_list(over, src=0)
+    return over[0]
 
 
 def _lowest(training: Training) -> float:

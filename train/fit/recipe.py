@@ -1,4 +1,4 @@
-"""How a network is trained: what can be chosen, and the two recipes that there are."""
+"""How a network is trained: what can be chosen, and the recipes that fit any architecture."""
 
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
@@ -17,6 +17,8 @@ class Recipe:
         rate: learning rate, constant or the peak of one cycle.
         decay: of the weights, apart from the gradient (Loshchilov and Hutter 2019); 0 is plain Adam.
         one_cycle: warm up to `rate` and anneal to zero (Smith and Topin 2018).
+        tenth: after so many epochs, and as many again, the rate is a tenth of what it was; 0 for never.
+        patience: end after so many epochs without a lower validation loss; 0 for never before `epochs`.
         augment: the steps of `train.fit.augment` that are done.
         seed: of the weights, the order of clips and the augmentation.
         segments: aim a network of 3 s at labels of its very segment, see `train.fit.teachers`.
@@ -35,6 +37,8 @@ class Recipe:
     rate: float = 1e-3
     decay: float = 0.0
     one_cycle: bool = False
+    tenth: int = 0
+    patience: int = 0
     augment: tuple[str, ...] = ()
     seed: int = 0
     segments: bool = False

@@ -14,7 +14,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -88,8 +88,8 @@ class RunResult:
 
     @property
     def study(self) -> tuple[object, ...]:
-        """What results of one study have in common: data set, clips and recipe, but for the seed."""
-        return self.kind, self.dataset, sorted(self.clips.items()), replace(self.recipe, seed=0)
+        """What results of one study have in common: data set and clips."""
+        return self.kind, self.dataset, sorted(self.clips.items())
 
 
 @contextmanager
@@ -130,6 +130,8 @@ def claim(run: Path, wanted: dict[str, Any]) -> None:
     path = run / "run.json"
     if path.exists():
         found = asked(run)
+        if "recipe" in found:  # which an older version wrote without what it could not choose
+            found["recipe"] = Recipe.from_dict(found["recipe"]).to_dict()
         if found != wanted:
             raise RunError(
                 f"{run} holds another run ({found}), not the one asked for ({wanted}). "

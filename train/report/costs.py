@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from statistics import mean, median
 
 from autotag.config import GRID, STUDY
+from train.fit.plan import Plan, name_of
 from train.fit.run import RunResult
 from train.networks import cost
 from train.report.figure import Results
@@ -52,14 +53,16 @@ def estimate(results: Results) -> Iterator[str]:
     """Hours for the study's runs of each architecture, by the recipe of these."""
     first = next(iter(results.values()))[0]
     clips = USED.get(first.kind, first.clips)["train"]
-    passes = clips * first.recipe.epochs
-    work = {config: PASSES * passes * cost(config)[0] * SEEDS[config.arch] for config in GRID}
+    epochs = {arch: _epochs(results, arch) for arch in STUDY}
+    work = {
+        config: PASSES * clips * epochs[config.arch] * cost(config)[0] * SEEDS[config.arch] for config in GRID
+    }
     whole = {arch: sum(work[config] for config in GRID if config.arch == arch) for arch in STUDY}
     counts = {arch: SEEDS[arch] * sum(config.arch == arch for config in GRID) for arch in STUDY}
     where = NAMES.get(first.kind, f"`{first.dataset}`")
     yield (
-        f"On {where}, {first.recipe.epochs} epochs of {clips:,} clips each, "
-        f"{counts['vgg']} runs of VGG-CNN and {counts['musicnn']} of MUSICNN are "
+        f"On {where}, {clips:,} clips an epoch, {counts['vgg']} runs of VGG-CNN for {epochs['vgg']} epochs "
+        f"and {counts['musicnn']} of MUSICNN for {epochs['musicnn']} are "
         f"{whole['vgg'] / 1e18:.2f} and {whole['musicnn'] / 1e18:.2f} times 10^18 multiply-accumulates."
     )
     yield ""
@@ -80,6 +83,16 @@ def estimate(results: Results) -> Iterator[str]:
         yield row(
             f"{rate} TMAC/s, assumed of a GPU, not measured", *(f"{hours:,.1f} h" for hours in hours_at)
         )
+
+
+def _epochs(results: Results, arch: str) -> int:
+    """Of the recipe of an architecture; where it was not run, of that recipe's name or of the first one."""
+    runs = [run for group in results.values() for run in group]
+    own = [run.recipe.epochs for run in runs if run.config.arch == arch]
+    name = name_of(runs[0].recipe, runs[0].config.arch, runs[0].kind)
+    if own or not name:
+        return (own or [runs[0].recipe.epochs])[0]
+    return Plan(name).recipe(arch, runs[0].kind, 0).epochs
 
 
 def gmac_per_second(run: RunResult) -> float:

@@ -15,7 +15,7 @@ from scipy.stats import ttest_ind
 
 from autotag.config import GRID, Config
 from train.errors import RunError
-from train.fit.recipe import RECIPES
+from train.fit.plan import name_of
 from train.fit.run import RunResult, all_results, write
 from train.report.costs import costs, estimate
 from train.report.figure import METRICS, Results, figure_1, percent
@@ -43,15 +43,17 @@ def collect(works: list[Path]) -> dict[str, Results]:
     A data set is `"mtat"`, `"msd"`, or the name of another. Configurations outside the grid come last.
     """
     found: dict[str, defaultdict[Config, list[RunResult]]] = {}
-    seen: dict[str, tuple[RunResult, Path]] = {}
+    seen: dict[tuple[str, ...], tuple[object, Path]] = {}
     for run, outcome in (item for work in works for item in all_results(work).items()):
         kind = outcome.kind if outcome.kind in NAMES else outcome.dataset
-        other, where = seen.setdefault(kind, (outcome, run))
-        if other.study != outcome.study:
-            raise RunError(
-                f"{where} and {run} differ in data set or recipe, where a report is on one of each. "
-                "Give them --work folders of their own."
-            )
+        recipe = replace(outcome.recipe, seed=0)
+        for key, value in (((kind,), outcome.study), ((kind, outcome.config.arch), recipe)):
+            other, where = seen.setdefault(key, (value, run))
+            if other != value:
+                raise RunError(
+                    f"{where} and {run} differ in data set or recipe, where a report is on one of each. "
+                    "Give them --work folders of their own."
+                )
         found.setdefault(kind, defaultdict(list))[outcome.config].append(outcome)
     return {
         kind: {config: runs[config] for config in (*GRID, *_others(runs)) if config in runs}
@@ -124,16 +126,13 @@ def _about(results: Results) -> Iterator[str]:
             "The differences to the published ones say nothing of a reproduction.**"
         )
         yield ""
-    recipe = replace(first.recipe, seed=0)
-    whose = "the study's" if recipe == RECIPES["study"] else "not the study's"
-    chosen = {name: value for name, value in recipe.to_dict().items() if name != "seed"}
     yield f"- Clips: {_words(first.clips)}; listed: {_words(first.listed)}."
     outside = len(_others(results))
     yield (
         f"- {len(runs)} runs of {len(results) - outside} of {len(GRID)} configurations"
         + (f", and of {outside} outside the study's grid." if outside else ".")
     )
-    yield f"- Recipe ({whose}): {_words(chosen)}."
+    yield from _recipes(runs)
     yield (
         "- Scores are those of the test split, in percent, at the epoch with the lowest validation loss; "
         "± is the standard deviation over runs."
@@ -146,6 +145,18 @@ def _about(results: Results) -> Iterator[str]:
             )
     yield f"- Device: {'; '.join(sorted({run.device for run in runs}))}."
     yield f"- Code: {', '.join(sorted({run.commit for run in runs}))}."
+
+
+def _recipes(runs: list[RunResult]) -> Iterator[str]:
+    """The recipe of each architecture; one line where all have the same."""
+    found: dict[str, list[str]] = {}
+    for run in runs:
+        name = name_of(run.recipe, run.config.arch, run.kind)
+        chosen = {field: value for field, value in run.recipe.to_dict().items() if field != "seed"}
+        line = f"Recipe (`{name}`)" if name else "Recipe (none of those with a name)"
+        found.setdefault(f"{line}: {_words(chosen)}.", []).append(run.config.arch)
+    for line, archs in found.items():
+        yield f"- {line}" if len(found) == 1 else f"- {archs[0]}: {line}"
 
 
 def _first(results: Results) -> RunResult:
