@@ -12,6 +12,7 @@ from autotag.library.keep import Progress
 from autotag.models.registry import ModelFile, comparable
 from autotag.speed.measure import clip, load_models, score_song
 from autotag.speed.remembered import Speed, remember, remembered
+from autotag.speed.sensible import auc
 from autotag.system.cores import usable_cores
 
 FEWEST, ROUNDS = 5, 20
@@ -104,11 +105,6 @@ def within(
         near = min(better, key=ms)
         reason += f"; {near.name} has {auc(near):.4f} for {ms(near):.1f} ms and {near.bytes / 1e6:.1f} MB"
     return Choice(best, ms(best), reason + remark)
-
-
-def auc(file: ModelFile) -> float:
-    """The model's ROC AUC; 0 where nobody measured it."""
-    return file.metadata.roc_auc or 0.0
 
 
 def speeds(

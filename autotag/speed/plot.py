@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from autotag.config import RESOLUTIONS
 from autotag.errors import ExtraMissing
-from autotag.speed.compare import auc
+from autotag.models.registry import comparable
 from autotag.speed.measure import Cost, spread
+from autotag.speed.sensible import auc
 
 try:
     import matplotlib
@@ -25,12 +27,14 @@ SIZE = 7
 OFFSETS = (4, -4 - SIZE, 4 + SIZE, -4 - 2 * SIZE, 4 + 2 * SIZE, -4 - 3 * SIZE)
 """How much higher than its point a label begins: the first where there is room."""
 
-COLOURS = {"vgg": "#0072b2", "musicnn": "#d55e00"}
+COLOURS = dict(zip(RESOLUTIONS, ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9"), strict=False))
+"""Of the architectures."""
 
 
 def draw(costs: Sequence[Cost], path: Path) -> None:
     """Two panels: ROC AUC against milliseconds, with the Pareto front; milliseconds against GMAC.
 
+    The first one has the models whose ROC AUC is of the same data.
     Milliseconds are of mel-spectrogram and network, and bars reach from quartile to quartile. `path` ends in
     `.svg` or `.png`.
     """
@@ -38,15 +42,17 @@ def draw(costs: Sequence[Cost], path: Path) -> None:
         figure = Figure(figsize=(11, 5.4), layout="constrained")
         worth, work = figure.subplots(1, 2)
         ms = [spread(cost.ms("mel", "model")) for cost in costs]
-        scored = [place for place, cost in enumerate(costs) if cost.file.metadata.roc_auc is not None]
+        files = [cost.file for cost in costs if cost.file.metadata.roc_auc is not None]
+        same_data = {file.sha256 for file in comparable(files)} if files else set()
+        scored = [place for place, cost in enumerate(costs) if cost.file.sha256 in same_data]
         for place, cost in enumerate(costs):
             colour = COLOURS[cost.file.metadata.config.arch]
             low, middle, high = ms[place].low, ms[place].median, ms[place].high
             bar = [[middle - low], [high - middle]]
             work.errorbar(cost.gmac, middle, yerr=bar, fmt="o", color=colour)
             if place in scored:
-                worth.errorbar(middle, auc(cost), xerr=bar, fmt="o", color=colour)
-        front = pareto([(ms[place].median, auc(costs[place])) for place in scored])
+                worth.errorbar(middle, auc(cost.file), xerr=bar, fmt="o", color=colour)
+        front = pareto([(ms[place].median, auc(costs[place].file)) for place in scored])
         worth.step(*zip(*front, strict=True), where="post", color="grey", zorder=0)
         worth.set(xscale="log", xlabel="ms for mel and network", ylabel="ROC AUC (label source, test)")
         work.set(xscale="log", yscale="log", xlabel="GMAC", ylabel="ms for mel and network")
@@ -57,11 +63,14 @@ def draw(costs: Sequence[Cost], path: Path) -> None:
         dots = [
             Line2D([], [], marker="o", linestyle="", color=colour, label=arch)
             for arch, colour in COLOURS.items()
+            if any(cost.file.metadata.config.arch == arch for cost in costs)
         ]
         line = Line2D([], [], color="grey", label="Pareto front: nothing is better and faster")
         figure.legend(handles=[*dots, line], loc="outside lower center", ncols=3, frameon=False)
         figure.draw_without_rendering()  # from here on points are where they stay
-        _label(worth, [costs[place] for place in scored], [(ms[p].median, auc(costs[p])) for p in scored])
+        _label(
+            worth, [costs[place] for place in scored], [(ms[p].median, auc(costs[p].file)) for p in scored]
+        )
         _label(work, costs, [(cost.gmac, found.median) for cost, found in zip(costs, ms, strict=True)])
         figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
 

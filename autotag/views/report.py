@@ -14,7 +14,8 @@ from autotag.meaning import Kind, meaning_of
 from autotag.models.registry import ModelFile
 from autotag.request import TagRequest
 from autotag.result import Failure, Outcome, Result, Tag
-from autotag.speed.compare import Row, auc, compare
+from autotag.speed.compare import Row, compare
+from autotag.speed.sensible import auc
 from autotag.tagger import failure
 from autotag.views.comparison import comparison
 from autotag.views.page import COLUMNS, player, table, taggram_figure, text
@@ -77,7 +78,7 @@ def _content(song: Path, found: list[Row] | Failure, request: TagRequest) -> tup
     if isinstance(found, Failure):
         return found, ""
     main = next((row for row in found if row.cost.name == DEFAULT.name), None)
-    main = main or max(found, key=lambda row: auc(row.cost))
+    main = main or max(found, key=lambda row: (row.compared, auc(row.cost.file)))
     try:
         with Held(song, PLAYER_RATE) as sound:
             play, outline = player(sound, PLAYER_RATE), envelope(sound, PLAYER_RATE, COLUMNS)

@@ -89,7 +89,8 @@ def test_a_processor_without_bfloat16_trains_in_float32(
     assert re.search(rf"{NAME}: trains on .* CPU, \d+ threads in float32\n", run.stderr)
     outcome = json.loads((tmp_path / NAME / "seed-0" / "result.json").read_text())
     assert outcome["precision"] == "float32"
-    assert outcome["peak_gmac_per_second"] > 0
+    peaks = json.loads((tmp_path / "peaks.json").read_text())
+    assert list(peaks.values()) == [outcome["peak_gmac_per_second"]], "once for a folder of runs"
 
 
 def test_a_complete_run_says_what_came_of_it(data: Path, work: Path) -> None:
@@ -342,8 +343,22 @@ def test_evaluate_prints_what_the_export_measured(data: Path, cache: Path, model
     run = here("evaluate", path, "--data", data, "--cache", cache, "--split", "valid", "--labels", "soft")
     expected = Model(path).metadata.metrics["int8"]["valid"]
     found = json.loads(run.stdout)
-    asked = {key: found.pop(key) for key in ("model", "precision", "split", "labels")}
-    assert asked == {"model": NAME, "precision": "int8", "split": "valid", "labels": "soft"}
+    asked = {key: found.pop(key) for key in ("model", "precision", "split", "labels", "resampled")}
+    assert asked == {
+        "model": NAME,
+        "precision": "int8",
+        "split": "valid",
+        "labels": "soft",
+        "resampled": "5 clips",
+    }
+    low, high = found.pop("intervals")["mtat"]["roc_auc"]
+    assert low <= found["roc_auc"] <= high
+    tags = found.pop("by_tag")
+    assert [row[:2] for row in tags[:2]] == [["mtat", "guitar"], ["mtat", "classical"]]
+    measured = [row for row in tags if row[3] is not None]
+    assert len(measured) == found["tags"]
+    assert np.mean([row[3] for row in measured]) == pytest.approx(found["roc_auc"], abs=1e-4)
+    assert all(low <= roc <= high for *_, roc, _, (low, high), _ in measured)
     assert found == pytest.approx(expected)
     assert {"roc_auc", "pr_auc", "tags", "clips", "top5", "first3", "mean_abs_difference"} == set(expected)
 

@@ -147,19 +147,29 @@ def evaluate(
     split_by: SplitBy = None,
     cache: Cache = Path("cache"),
 ) -> None:
-    """Print the metrics of a model on a split, as JSON."""
+    """Print the metrics of a model on a split, with intervals and tag by tag, as JSON."""
     from autotag.models.registry import load
     from train.data import read
     from train.data.cache import mel_power
-    from train.measure.evaluate import evaluate_split
+    from train.measure.evaluate import metrics_of, split_scores
+    from train.measure.uncertain import by_tag, drawn_are, intervals
 
     loaded = load(model)
     dataset = read(data, labels, audio, split_by)
     power, usable = mel_power(dataset, loaded.metadata.config, cache)
-    metrics = evaluate_split(loaded, dataset, power, usable, split)
+    scored = split_scores(loaded, dataset, power, usable, split)
     metadata = loaded.metadata
-    asked = {"model": metadata.name, "precision": metadata.precision, "split": split, "labels": labels}
-    typer.echo(json.dumps(asked | metrics, indent=1))
+    found = {
+        "model": metadata.name,
+        "precision": metadata.precision,
+        "split": split,
+        "labels": labels,
+        **metrics_of(*scored),
+        "intervals": intervals(*scored),
+        "resampled": drawn_are(*scored[:2]),
+        "by_tag": by_tag(*scored),
+    }
+    typer.echo(json.dumps(found, indent=1))
 
 
 def report(

@@ -23,7 +23,7 @@ from train.data.dataset import Dataset
 from train.errors import RunError
 from train.fit import run as runs
 from train.fit.augment import Batch, augment
-from train.fit.device import describe, join, peak, precision, readers
+from train.fit.device import describe, join, peak_once, precision, readers
 from train.fit.hints import Pupil, hint_loss
 from train.fit.inputs import cut, network_input
 from train.fit.predict import loss_of, predict
@@ -32,6 +32,7 @@ from train.fit.recipe import Recipe
 from train.fit.run import RunResult
 from train.fit.settle import settled
 from train.measure.metrics import evaluate_outputs
+from train.measure.uncertain import drawn_of
 from train.networks import build, cost
 from train.networks.network import Network
 
@@ -230,6 +231,8 @@ def finish(task: Task, training: Training) -> None:
         split=np.repeat(list(scores), [len(found) for found in scores.values()]),
         truth=dataset.truth[held_out],
         scores=np.concatenate(list(scores.values())),
+        drawn=drawn_of(dataset, held_out),
+        tags=np.array(dataset.names),
     )
     macs, parameters = cost(config)
     seconds = sum(line["seconds"] for line in training.history)
@@ -260,7 +263,8 @@ def finish(task: Task, training: Training) -> None:
     )
     runs.write(run / "result.json", json.dumps(outcome.to_dict(), indent=1))
     (run / "last.pt").unlink()
-    outcome = replace(outcome, peak_gmac_per_second=round(task.ranks * peak(task.device)))
+    peak = peak_once(task.device, run.parent.parent)
+    outcome = replace(outcome, peak_gmac_per_second=round(task.ranks * peak))
     runs.write(run / "result.json", json.dumps(outcome.to_dict(), indent=1))  # complete without the peak too
 
 

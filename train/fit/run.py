@@ -4,7 +4,7 @@ run.json         configuration, data set and recipe
 metrics.jsonl    a line an epoch
 last.pt          to go on after an interruption; removed at the end
 best.pt          the weights of the epoch with the lowest validation loss
-predictions.npz  scores, annotations and paths of the clips to validate and to test on
+predictions.npz  scores, annotations, paths and groups of the clips to validate and to test on
 result.json      written last: a run that has it is complete
 NAME.fp32.onnx   what `train study` and `train export` make of it
 """
@@ -49,6 +49,7 @@ class RunResult:
         device, precision: that it was trained on, and in.
         commit: what the code stood at.
         peak_gmac_per_second: 10^9 multiply-accumulates a second of the device in a product of large matrices.
+        folder: that it was read from, where a report needs more than this.
     """
 
     config: Config
@@ -71,10 +72,13 @@ class RunResult:
     precision: str
     commit: str
     peak_gmac_per_second: int | None = None
+    folder: Path | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The result as plain values for JSON."""
-        return asdict(self) | {"config": self.config.name, "recipe": self.recipe.to_dict()}
+        found = asdict(self) | {"config": self.config.name, "recipe": self.recipe.to_dict()}
+        del found["folder"]
+        return found
 
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> Self:

@@ -34,11 +34,26 @@ def evaluate_split(
         DataError: the model has outputs that the data set lacks, or the split has no clips, or no tag that
             enough of its clips have and others have not.
     """
+    return metrics_of(*split_scores(model, dataset, power, usable, split))
+
+
+def split_scores(
+    model: Model, dataset: Dataset, power: Array, usable: NDArray[np.bool_], split: str
+) -> tuple[Dataset, NDArray[np.intp], Array]:
+    """The data set with the outputs of a model, the clips of a split, and their scores [clips, outputs].
+
+    Raises:
+        DataError: as `evaluate_split` does.
+    """
     rows = dataset.rows(split, usable)
     if not len(rows):
         raise DataError(f"{dataset.root}: no clips in the split {split!r}. Choose another one.")
-    dataset = for_model(dataset, model)
-    scores = clip_scores(lambda cut: model(cut)[0], model.metadata.config, power, rows)
+    own = for_model(dataset, model)
+    return own, rows, clip_scores(lambda cut: model(cut)[0], model.metadata.config, power, rows)
+
+
+def metrics_of(dataset: Dataset, rows: NDArray[np.intp], scores: Array) -> dict[str, Any]:
+    """`evaluate_outputs` for the clips `rows` and their scores [rows, outputs]."""
     known = None if dataset.known is None else dataset.known[rows]
     return evaluate_outputs(dataset.outputs, dataset.truth[rows], dataset.target[rows], scores, known)
 

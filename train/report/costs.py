@@ -43,9 +43,9 @@ def costs(results: Results) -> Iterator[str]:
         yield ""
     yield (
         "GMAC is one segment forward: 29.1 s for VGG-CNN, 3 s for MUSICNN. GMAC/s counts a training step as "
-        f"{PASSES} forward passes; the peak is a product of large matrices in the training's precision, the "
-        "highest that a run measured on that device. Bytes a clip: 29.1 s in float32. What else ran at the "
-        "time shows."
+        f"{PASSES} forward passes; the peak is a product of large matrices in the training's precision, "
+        "measured once for each folder of runs, the highest of them. Bytes a clip: 29.1 s in "
+        "float32. What else ran at the time shows."
     )
 
 

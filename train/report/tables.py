@@ -17,6 +17,7 @@ from autotag.config import GRID, Config
 from train.errors import RunError
 from train.fit.plan import name_of
 from train.fit.run import RunResult, all_results, write
+from train.report.believed import believed
 from train.report.costs import costs, estimate
 from train.report.figure import METRICS, Results, figure_1, percent
 from train.report.markdown import heading, row
@@ -54,7 +55,7 @@ def collect(works: list[Path]) -> dict[str, Results]:
                     f"{where} and {run} differ in data set or recipe, where a report is on one of each. "
                     "Give them --work folders of their own."
                 )
-        found.setdefault(kind, defaultdict(list))[outcome.config].append(outcome)
+        found.setdefault(kind, defaultdict(list))[outcome.config].append(replace(outcome, folder=run))
     return {
         kind: {config: runs[config] for config in (*GRID, *_others(runs)) if config in runs}
         for kind, runs in found.items()
@@ -83,6 +84,7 @@ def _lines(studies: dict[str, Results]) -> Iterator[str]:
     for title, lines in (
         ("What the study concludes, here", _conclusions),
         ("48 bands against 96: independent-samples t-test", _t_tests),
+        ("What one may believe of it", believed),
         ("Cost", costs),
         ("The whole study from these figures", estimate),
     ):
