@@ -9,6 +9,13 @@ import typer
 if TYPE_CHECKING:
     from train.fit.plan import Plan
 
+
+def _stored(value: str) -> str:
+    if value not in ("float32", "uint8"):
+        raise typer.BadParameter(f"{value!r}: use float32 or uint8")
+    return value
+
+
 _DATA: Any = typer.Option(
     help="Read this data set: a folder of MagnaTagATune or the Million Song Dataset, a table of songs and "
     "tags, or a list of MTG-Jamendo."
@@ -32,12 +39,30 @@ SplitBy = Annotated[
     ),
 ]
 Cache = Annotated[Path, typer.Option(help="Keep mel spectrograms in this folder.")]
+Stored = Annotated[
+    str,
+    typer.Option(
+        "--cache-type",
+        metavar="float32|uint8",
+        help="Keep mel spectrograms in float32, or in uint8, which takes a quarter of the space.",
+        callback=_stored,
+    ),
+]
 Work = Annotated[Path, typer.Option(help="Keep the runs in this folder.")]
 Device = Annotated[str, typer.Option(help="Train on cpu or cuda.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Train for N epochs instead of the recipe's.")]
 Patience = Annotated[
     int | None,
     typer.Option(min=1, help="Stop after N epochs without a lower validation loss.", show_default="never"),
+]
+Bits = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=8,
+        help="Keep each value of the network's input in N bits.",
+        show_default="whole values",
+    ),
 ]
 Without = Annotated[
     list[str] | None,
@@ -111,6 +136,7 @@ def plan(
     labels: Labels | None,
     epochs: int | None,
     patience: int | None,
+    bits: int | None,
     without: list[str] | None,
 ) -> "Plan":
     """A recipe with the changes that the command line asks for."""
@@ -122,6 +148,6 @@ def plan(
         if step not in augment:
             steps = ", ".join(augment) or "none"
             raise typer.BadParameter(f"{step!r}: the recipe's steps are {steps}", param_hint="--without")
-    asked = {"labels": labels and labels.value, "epochs": epochs, "patience": patience}
+    asked = {"labels": labels and labels.value, "epochs": epochs, "patience": patience, "bits": bits}
     changes = {field: value for field, value in asked.items() if value is not None}
     return Plan(name.value, changes, tuple(without or ()))

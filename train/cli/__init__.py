@@ -20,7 +20,7 @@ def about() -> None:
 
 COMMANDS: tuple[Callable[..., None], ...] = (
     *(training.prepare, training.label, training.fit, training.study, training.evaluate),
-    *(models.export, models.distill, models.restore, models.card, training.report),
+    *(models.export, models.distill, models.restore, models.card, models.quantise, training.report),
 )
 for command in COMMANDS:
     app.command()(command)

@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from autotag.config import Config
-from train.options import Audio, Cache, Data, DatasetWord, Device, LabelWord, LicenceWord, ModelsFolder, Work
+from train.options import (
+    Audio,
+    Cache,
+    Data,
+    DatasetWord,
+    Device,
+    Labels,
+    LabelWord,
+    LicenceWord,
+    ModelsFolder,
+    SplitBy,
+    Work,
+)
 
 
 def export(
@@ -91,6 +103,29 @@ def restore(
 
     restore_run(find(model), run, data, audio, cache)
     typer.echo(run)
+
+
+def quantise(
+    data: Data,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Choose installed models by name; may be repeated."),
+    ] = None,
+    labels: Annotated[
+        Labels, typer.Option(help="Compare with annotations or with one of the files of probabilities.")
+    ] = Labels.ANNOTATIONS,
+    out: Annotated[Path, typer.Option(help="Write the page and its figure into this folder.")] = Path("runs"),
+    audio: Audio = None,
+    split_by: SplitBy = None,
+    cache: Cache = Path("cache"),
+) -> None:
+    """Measure models on spectrograms of 8 to 1 bits, and draw accuracy against bytes."""
+    from autotag.models.registry import select
+    from train.data import read
+    from train.report.quantised import quantised
+
+    files = select(only or ["vgg-*"])
+    typer.echo(quantised(files, read(data, labels, audio, split_by), cache, out))
 
 
 def card(

@@ -10,6 +10,7 @@ from autotag.config import Config
 from train.options import (
     Arch,
     Audio,
+    Bits,
     Cache,
     Data,
     DataIfTrained,
@@ -24,6 +25,7 @@ from train.options import (
     RecipeOption,
     Split,
     SplitBy,
+    Stored,
     Verbose,
     Without,
     Work,
@@ -38,6 +40,7 @@ def prepare(
     audio: Audio = None,
     split_by: SplitBy = None,
     cache: Cache = Path("cache"),
+    cache_type: Stored = "float32",
 ) -> None:
     """Compute the mel cache, list the clips that are left out, and print what a clip takes."""
     from train.data import read
@@ -46,7 +49,7 @@ def prepare(
     from train.study import choose
 
     configs = choose(arch, only or ())
-    dataset = read(data, audio=audio, split_by=split_by)
+    dataset = read(data, audio=audio, split_by=split_by, stored=cache_type)
     typer.echo(summary(dataset, configs, fill(dataset, configs, cache)))
 
 
@@ -74,12 +77,14 @@ def fit(
     labels: RecipeLabels = None,
     epochs: Epochs = None,
     patience: Patience = None,
+    bits: Bits = None,
     without: Without = None,
     seed: Annotated[int, typer.Option(help="Draw weights, order and augmentation from this seed.")] = 0,
     device: Device = "cpu",
     audio: Audio = None,
     split_by: SplitBy = None,
     cache: Cache = Path("cache"),
+    cache_type: Stored = "float32",
     work: Work = Path("runs"),
     verbose: Verbose = False,
 ) -> None:
@@ -92,9 +97,9 @@ def fit(
     if verbose:
         show_details()
     wanted = Config.parse(config)
-    chosen = plan(recipe, labels, epochs, patience, without)
+    chosen = plan(recipe, labels, epochs, patience, bits, without)
     run = work / wanted.name / f"seed-{seed}"
-    dataset = read(data, chosen.labels, audio, split_by)
+    dataset = read(data, chosen.labels, audio, split_by, cache_type)
     chosen_recipe = chosen.recipe(wanted.arch, dataset.kind, seed)
     with alone(run):
         run_fit(wanted, dataset, cache, run, chosen_recipe, device)
@@ -110,11 +115,13 @@ def study(
     labels: RecipeLabels = None,
     epochs: Epochs = None,
     patience: Patience = None,
+    bits: Bits = None,
     without: Without = None,
     device: Device = "cpu",
     audio: Audio = None,
     split_by: SplitBy = None,
     cache: Cache = Path("cache"),
+    cache_type: Stored = "float32",
     work: Work = Path("runs"),
     list_: Annotated[
         bool, typer.Option("--list", help="Show the configurations and what they cost, and train nothing.")
@@ -131,8 +138,9 @@ def study(
         return
     if data is None:
         raise typer.BadParameter("Name a data set, or use --list.", param_hint="--data")
-    chosen = plan(recipe, labels, epochs, patience, without)
-    run_study(configs, runs, read(data, chosen.labels, audio, split_by), cache, work, chosen, device)
+    chosen = plan(recipe, labels, epochs, patience, bits, without)
+    dataset = read(data, chosen.labels, audio, split_by, cache_type)
+    run_study(configs, runs, dataset, cache, work, chosen, device)
     typer.echo(work)
 
 
@@ -146,6 +154,7 @@ def evaluate(
     audio: Audio = None,
     split_by: SplitBy = None,
     cache: Cache = Path("cache"),
+    cache_type: Stored = "float32",
 ) -> None:
     """Print the metrics of a model on a split, with intervals and tag by tag, as JSON."""
     from autotag.models.registry import load
@@ -155,7 +164,7 @@ def evaluate(
     from train.measure.uncertain import by_tag, drawn_are, intervals
 
     loaded = load(model)
-    dataset = read(data, labels, audio, split_by)
+    dataset = read(data, labels, audio, split_by, cache_type)
     power, usable = mel_power(dataset, loaded.metadata.config, cache)
     scored = split_scores(loaded, dataset, power, usable, split)
     metadata = loaded.metadata

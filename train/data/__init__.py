@@ -8,7 +8,11 @@ from train.errors import DataError
 
 
 def read(
-    root: str | Path, labels: str = "annotations", audio: str | None = None, split_by: str | None = None
+    root: str | Path,
+    labels: str = "annotations",
+    audio: str | None = None,
+    split_by: str | None = None,
+    stored: str = "float32",
 ) -> Dataset:
     """Read a data set.
 
@@ -19,11 +23,15 @@ def read(
             vocabularies.
         audio: where a clip lies in the folder, a template of its `{id}` and `{path}`; see the readers.
         split_by: of a table that does not say the split: a column, `"folder"` or `"random"`.
+        stored: what the mel cache keeps, `"float32"` or `"uint8"`.
 
     Raises:
         DataError: there is no such data set, or a file in it is not what it should be.
     """
-    root = Path(root)
+    return _read(Path(root), labels, audio, split_by).kept_in(stored)
+
+
+def _read(root: Path, labels: str, audio: str | None, split_by: str | None) -> Dataset:
     table = root.is_file() and not jamendo.is_list(root)
     if split_by is not None and not table:
         raise DataError(f"{root}: no table of songs, so its split is given. Leave out --split-by {split_by}.")

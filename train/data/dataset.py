@@ -41,6 +41,7 @@ class Dataset:
         notes: what else a user should know of it.
         left_out: by path, why a clip cannot be used.
         name: of the data set, by default that of its folder.
+        stored: what the mel cache keeps its power in, `"float32"`, or `"uint8"` (`train.data.quantised`).
     """
 
     kind: str
@@ -63,6 +64,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
     name: str = ""
+    stored: str = "float32"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or self.root.resolve().name)
@@ -81,6 +83,12 @@ class Dataset:
                 f"{self.paths[0]!r}: see --audio"
             )
         return replace(self, left_out=left_out)
+
+    def kept_in(self, stored: str) -> Self:
+        """The same, with its mel cache in `"float32"` or `"uint8"`."""
+        if stored == self.stored:
+            return self
+        return replace(self, stored=stored, origin=self.origin | {"stored": stored})
 
     @property
     def tags(self) -> tuple[str, ...]:

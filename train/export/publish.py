@@ -159,7 +159,7 @@ def trained(run: Path, outcome: RunResult) -> Network:
     """The network of the best epoch of a run."""
     weights = best(run)["model"]
     bias = next(reversed(weights.values()))
-    network = build(outcome.config, len(bias), outcome.recipe.whole)
+    network = build(outcome.config, len(bias), outcome.recipe.whole, outcome.recipe.bits)
     network.load_state_dict(weights)
     return network.eval()
 
@@ -216,6 +216,7 @@ def _to_fp32(
             "clips": outcome.clips,
             "seconds": outcome.seconds,
             "device": outcome.device,
+            "stored": outcome.stored,
         },
         gmac=outcome.gmac,
         parameters=outcome.parameters,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from autotag.audio.mel import Array
 from autotag.config import Config
-from train.data.cache import mel_power
+from train.data.cache import mel_power, opened
 from train.data.dataset import Dataset
 from train.errors import RunError
 from train.fit.augment import Batch
@@ -44,7 +44,7 @@ class Clips(torch.utils.data.Dataset[Batch]):
         return vars(self) | {"power": cast(Any, self.power).filename}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, power=np.load(state["power"], mmap_mode="r"))
+        vars(self).update(state, power=opened(Path(state["power"]), "r"))
 
     def __len__(self) -> int:
         return len(self.rows)

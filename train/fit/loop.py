@@ -92,7 +92,7 @@ def begin(task: Task) -> Training:
     )  # exact on the CPU, rounded on a GPU
     recipe, device, dataset = task.recipe, task.device, task.dataset
     torch.manual_seed(recipe.seed)
-    network = build(task.config, len(dataset.outputs), recipe.whole)
+    network = build(task.config, len(dataset.outputs), recipe.whole, recipe.bits)
     if recipe.prior:
         mean = torch.from_numpy(dataset.target[task.rows["train"]].mean(axis=0)).clamp(0.001, 0.999)
         network.last.bias.data.copy_(mean.logit())
@@ -254,12 +254,13 @@ def finish(task: Task, training: Training) -> None:
         },
         gmac=round(macs / 1e9, 4),
         parameters=parameters,
-        bytes_per_clip=bytes_per_clip(config),
+        bytes_per_clip=bytes_per_clip(config, dataset.stored),
         seconds=round(seconds, 1),
         clips_per_second=round(len(training.history) * len(task.clips) / max(seconds, 1e-9), 2),
         device=describe(task.device) + (f", {task.ranks} of them" if task.ranks > 1 else ""),
         precision=str(precision(task.device)).removeprefix("torch."),
         commit=best["commit"],
+        stored=dataset.stored,
     )
     runs.write(run / "result.json", json.dumps(outcome.to_dict(), indent=1))
     (run / "last.pt").unlink()

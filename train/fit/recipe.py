@@ -27,6 +27,8 @@ class Recipe:
         whole: every frame and band of a segment counts, see `train.networks.vgg.window`.
         hints: weight of the error in telling the teachers' embeddings, see `train.fit.hints`.
         known: in each vocabulary, the likeliest tag that the source of a clip names is aimed at with so much.
+        bits: the network itself keeps each value of its input in so many, by one range for all bands; 0 for
+            whole values.
         settle: at the end batch norms take the statistics of clips as they are, not of varied ones, if that
             lowers the validation loss.
     """
@@ -47,6 +49,7 @@ class Recipe:
     whole: bool = False
     hints: float = 0.0
     known: float = 0.0
+    bits: int = 0
     settle: bool = False
 
     def to_dict(self) -> dict[str, Any]:

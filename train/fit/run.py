@@ -49,6 +49,7 @@ class RunResult:
         device, precision: that it was trained on, and in.
         commit: what the code stood at.
         peak_gmac_per_second: 10^9 multiply-accumulates a second of the device in a product of large matrices.
+        stored: what the mel cache kept that it was trained on.
         folder: that it was read from, where a report needs more than this.
     """
 
@@ -72,6 +73,7 @@ class RunResult:
     precision: str
     commit: str
     peak_gmac_per_second: int | None = None
+    stored: str = "float32"
     folder: Path | None = None
 
     def to_dict(self) -> dict[str, Any]:

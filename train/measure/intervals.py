@@ -77,7 +77,7 @@ def p_value(found: float, drawn: Values) -> float:
     >>> round(p_value(0.02, np.array([0.01, 0.03])), 2)
     0.05
     """
-    return float(2 * norm.sf(abs(found) / max(float(np.std(drawn)), 1e-12)))
+    return float(2 * norm.sf(abs(found) / max(float(np.nanstd(drawn)), 1e-12)))
 
 
 def holm(values: Sequence[float]) -> list[float]:

@@ -81,12 +81,13 @@ def by_tag(dataset: Dataset, rows: NDArray[np.intp], scores: Array) -> list[list
 def means(dataset: Dataset, rows: NDArray[np.intp], scores: Array) -> dict[str, list[float]]:
     """ROC AUC and PR AUC over all outputs in each resample: to be paired with those of another model.
 
-    Tags that have no AUC are left out, as in `evaluate`.
+    Tags that have no AUC are left out, as in `evaluate`, and resamples in which none has.
     """
     truth = dataset.truth[rows]
     measured = ~np.isnan(roc_auc(truth, scores))
     drawn = resampled(truth[:, measured], scores[:, measured], drawn_of(dataset, rows))
+    some = np.isfinite(drawn["roc_auc"]).any(axis=1)  # by truth alone, so that pairs stay pairs
     return {
-        name: [round(value, 4) for value in np.nanmean(values, axis=1).tolist()]
+        name: [round(value, 4) for value in np.nanmean(values[some], axis=1).tolist()]
         for name, values in drawn.items()
     }

@@ -145,6 +145,9 @@ def _about(results: Results) -> Iterator[str]:
                 f"- In the {split} split {len(tags)} tags have no AUC, because too few clips have them, or "
                 f"all, and the mean is over the others: {', '.join(tags)}."
             )
+    if {run.stored for run in runs} != {"float32"}:
+        kept = ", ".join(sorted({run.stored for run in runs}))
+        yield f"- The mel cache that they were trained on kept its values in {kept}."
     yield f"- Device: {'; '.join(sorted({run.device for run in runs}))}."
     yield f"- Code: {', '.join(sorted({run.commit for run in runs}))}."
 
