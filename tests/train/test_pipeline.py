@@ -26,7 +26,6 @@ from train.errors import DataError, RunError
 from train.export.publish import to_fp32
 from train.export.to_onnx import parity, write_metadata
 from train.fit import run as runs
-from train.fit.inputs import random_segment
 from train.fit.loop import fit
 from train.fit.recipe import RECIPES, Recipe
 from train.measure.evaluate import evaluate_split
@@ -157,7 +156,7 @@ def test_the_schedule_ends_at_nothing_though_a_clip_is_left_over(
 
 @pytest.mark.parametrize(
     ("name", "step"),
-    [(NAME, "loop.augment"), (NAME, "loop.hint_loss"), (SEGMENTED, "inputs.random_segment")],
+    [(NAME, "loop.augment"), (NAME, "loop.hint_loss"), (SEGMENTED, "clips.Places.__iter__")],
 )
 def test_every_step_of_the_recipe_is_taken(
     name: str, step: str, data: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -291,15 +290,6 @@ def test_a_device_that_is_not_there(data: Path, cache: Path, here: Run, tmp_path
     run = here("fit", NAME, "--data", data, *where, "--device", "abacus")
     assert run.returncode == 2
     assert "error: --device abacus: " in run.stderr
-
-
-def test_a_segment_is_cut_from_anywhere() -> None:
-    torch.manual_seed(0)
-    ramp = torch.arange(20.0).expand(200, 3, 20)
-    cut = random_segment(ramp, 6)
-    assert cut.shape == (200, 3, 6)
-    assert (cut == cut[:, :1, :1] + torch.arange(6.0)).all()
-    assert set(cut[:, 0, 0].tolist()) == set(range(15))
 
 
 def test_another_recipe_does_not_overwrite_a_run(data: Path, cache: Path, work: Path, here: Run) -> None:

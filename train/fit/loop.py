@@ -14,7 +14,7 @@ from torch import distributed, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, StepLR
-from torch.utils.data import DataLoader, DistributedSampler
+from torch.utils.data import DataLoader
 
 from autotag.config import Config
 from train.console import progress, say
@@ -23,6 +23,7 @@ from train.data.dataset import Dataset
 from train.errors import RunError
 from train.fit import run as runs
 from train.fit.augment import Batch, augment
+from train.fit.clips import Places
 from train.fit.device import describe, join, peak_once, precision, readers
 from train.fit.hints import Pupil, hint_loss
 from train.fit.inputs import cut, network_input
@@ -135,9 +136,7 @@ def _loader(task: Task) -> "DataLoader[Batch]":
     return DataLoader(
         task.clips,
         batch_size=task.recipe.batch // task.ranks,
-        sampler=DistributedSampler(
-            task.clips, task.ranks, task.rank, seed=1000 * task.recipe.seed
-        ),  # + epoch
+        sampler=Places(task.clips, task.ranks, task.rank, seed=1000 * task.recipe.seed),  # + epoch
         generator=torch.Generator(),  # its own: it draws at other times in a resumed run
         collate_fn=_as_it_is,
         num_workers=workers,
@@ -151,7 +150,7 @@ def _epoch(task: Task, training: Training, epoch: int) -> tuple[float, float]:
     """One pass over the clips: its mean loss over all processes, and seconds."""
     recipe, device = task.recipe, task.device
     started = time.perf_counter()
-    assert isinstance(training.loader.sampler, DistributedSampler)
+    assert isinstance(training.loader.sampler, Places)
     training.loader.sampler.set_epoch(epoch)
     # From these numbers alone, so that a resumed run is the same run.
     torch.manual_seed(int(np.random.SeedSequence([recipe.seed, epoch, task.rank]).generate_state(1)[0]))
