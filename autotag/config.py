@@ -1,6 +1,6 @@
 """One resolution at which music is tagged: a frozen value whose name is its identity everywhere.
 
-The grids are the study's (Ferraro et al., arXiv 1911.04824, Table 2). Nothing here needs numpy.
+The grid is the study's (Ferraro et al., arXiv 1911.04824, Table 2). Nothing here needs numpy.
 """
 
 import math
@@ -24,16 +24,22 @@ RESOLUTIONS: dict[str, tuple[tuple[int, int], ...]] = {
     "vgg": tuple((mels, hop) for mels in (128, 96, 48) for hop in HOPS)
     + tuple((mels, 1) for mels in (32, 24, 16, 8)),
     "musicnn": tuple((mels, 1) for mels in (128, 96, 48)),
+    "crnn": ((96, 1), (48, 2), (48, 10)),
 }
 """Mel bands and hop multiple of every configuration, per architecture."""
+
+STUDY = ("vgg", "musicnn")
+"""The architectures of the study; there may be others."""
 
 SEGMENT_FRAMES = {
     ("vgg", 12000): 1366,
     ("vgg", 16000): 1820,
     ("musicnn", 12000): 140,
     ("musicnn", 16000): 187,
+    ("crnn", 12000): 1366,
+    ("crnn", 16000): 1820,
 }
-"""Frames at x1 that one pass of a network sees: 29.1 s for VGG-CNN, 3 s for MUSICNN."""
+"""Frames at x1 that one pass of a network sees: 29.1 s for VGG-CNN and CRNN, 3 s for MUSICNN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +47,14 @@ class Config:
     """Architecture and resolution of a model.
 
     Args:
-        arch: `"vgg"` (VGG-CNN, 29.1 s segments) or `"musicnn"` (MUSICNN, 3 s segments).
+        arch: `"vgg"` (VGG-CNN, 29.1 s segments), `"musicnn"` (MUSICNN, 3 s segments) or another one.
         sr: sample rate in Hz, 12000 or 16000.
         mels: number of mel bands.
         hop: hop as a multiple of 256 samples.
         log: `"log"` for log10(1 + 10000 x), `"db"` for 10 log10(x).
 
     Raises:
-        ConfigError: the combination is not one of the 100 of the study.
+        ConfigError: there is no such configuration: `RESOLUTIONS` has all.
 
     >>> Config(mels=48, hop=10).name
     'vgg-12k-48-x10-db'
@@ -128,7 +134,7 @@ def parse_model_name(name: str) -> tuple[Config, str]:
 
 def _allow(what: str, value: object, allowed: tuple[object, ...]) -> None:
     if value not in allowed:
-        raise ConfigError(f"{what} {value!r} is not in the study. Use {', '.join(map(str, allowed))}.")
+        raise ConfigError(f"{what} {value!r} is not available. Use {', '.join(map(str, allowed))}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +180,13 @@ MOST_EXCERPTS = 100
 DEFAULT = Config()
 """What the command line and `Tagger` use where no other model is asked for."""
 
-GRID = tuple(
-    Config(arch, sr, mels, hop, log)
-    for arch, resolutions in RESOLUTIONS.items()
-    for sr in RATES
-    for log in LOGS
-    for mels, hop in resolutions
-)
+
+def configurations(arch: str) -> tuple[Config, ...]:
+    """All configurations of an architecture."""
+    return tuple(
+        Config(arch, sr, mels, hop, log) for sr in RATES for log in LOGS for mels, hop in RESOLUTIONS[arch]
+    )
+
+
+GRID = tuple(config for arch in STUDY for config in configurations(arch))
 """All 100 configurations of the study: 88 of VGG-CNN, 12 of MUSICNN."""

@@ -118,7 +118,7 @@ def restore_run(model: ModelFile, run: Path, root: Path, audio: str | None, cach
     dataset = read(root, recipe.labels, audio)
     seen = torch.from_numpy(training_segments(dataset, config, cache, RESTORE_SEGMENTS))
     with alone(run):
-        weights = restore(model.path, config, seen[:, None], recipe.whole).state_dict()
+        weights = restore(model.path, config, seen[:, None], recipe.whole, recipe.bits).state_dict()
         calibrated = 0 < len(metadata.uncalibrated) < len(metadata.outputs)
         found = {"model": weights, "commit": metadata.commit, "calibrated": calibrated}
         adopt(config, dataset, cache, run, recipe, found, metadata.training["seconds"])

@@ -1,18 +1,25 @@
 """Options that several commands of `python -m train` share."""
 
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autotag.config import RESOLUTIONS
-
 if TYPE_CHECKING:
-    from train.fit.recipe import Recipe
+    from train.fit.plan import Plan
 
-_DATA: Any = typer.Option(help="Read this folder: MagnaTagATune's layout, or the Million Song Dataset's.")
+
+def _stored(value: str) -> str:
+    if value not in ("float32", "uint8"):
+        raise typer.BadParameter(f"{value!r}: use float32 or uint8")
+    return value
+
+
+_DATA: Any = typer.Option(
+    help="Read this data set: a folder of MagnaTagATune or the Million Song Dataset, a table of songs and "
+    "tags, or a list of MTG-Jamendo."
+)
 Data = Annotated[Path, _DATA]
 DataIfTrained = Annotated[Path | None, _DATA]
 Audio = Annotated[
@@ -20,13 +27,43 @@ Audio = Annotated[
     typer.Option(
         metavar="TEMPLATE",
         help="Find a clip in DATA by its {id} and {path}.",
-        show_default="{path} for MagnaTagATune, {id[2]}/{id[3]}/{id[4]}/{id}.mp3 for the other",
+        show_default="{path}, {path}.mp3 for MTG-Jamendo, {id[2]}/{id[3]}/{id[4]}/{id}.mp3 for the Million "
+        "Song Dataset",
+    ),
+]
+SplitBy = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN|folder|random",
+        help="Split a table's songs so that those of one artist, album or folder stay together.",
     ),
 ]
 Cache = Annotated[Path, typer.Option(help="Keep mel spectrograms in this folder.")]
+Stored = Annotated[
+    str,
+    typer.Option(
+        "--cache-type",
+        metavar="float32|uint8",
+        help="Keep mel spectrograms in float32, or in uint8, which takes a quarter of the space.",
+        callback=_stored,
+    ),
+]
 Work = Annotated[Path, typer.Option(help="Keep the runs in this folder.")]
 Device = Annotated[str, typer.Option(help="Train on cpu or cuda.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Train for N epochs instead of the recipe's.")]
+Patience = Annotated[
+    int | None,
+    typer.Option(min=1, help="Stop after N epochs without a lower validation loss.", show_default="never"),
+]
+Bits = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=8,
+        help="Keep each value of the network's input in N bits.",
+        show_default="whole values",
+    ),
+]
 Without = Annotated[
     list[str] | None,
     typer.Option(metavar="STEP", help="Leave out a step of the recipe's augmentation; may be repeated."),
@@ -56,6 +93,7 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Name the tags th
 class RecipeName(StrEnum):
     STUDY = "study"
     SOFT = "soft"
+    SCRIPTS = "scripts"
 
 
 class Split(StrEnum):
@@ -79,30 +117,37 @@ RecipeLabels = Annotated[
     ),
 ]
 RecipeOption = Annotated[
-    RecipeName, typer.Option("--recipe", help="Train as the study did, or on probabilities as labels.")
+    RecipeName,
+    typer.Option(
+        "--recipe",
+        help="Train as the study says, as its authors' scripts do, or on probabilities as labels.",
+    ),
 ]
 Arch = Annotated[
     str,
     typer.Option(
-        metavar=f"[{'|'.join((*RESOLUTIONS, 'all'))}]", help="Choose the configurations of an architecture."
+        metavar="NAME", help="Choose the configurations of one architecture, or all of the study's."
     ),
 ]
 
 
-def chosen_recipe(
-    name: RecipeName, labels: Labels | None, epochs: int | None, without: list[str] | None
-) -> "Recipe":
+def plan(
+    name: RecipeName,
+    labels: Labels | None,
+    epochs: int | None,
+    patience: int | None,
+    bits: int | None,
+    without: list[str] | None,
+) -> "Plan":
     """A recipe with the changes that the command line asks for."""
+    from train.fit.plan import Plan
     from train.fit.recipe import RECIPES
 
-    recipe = RECIPES[name]
-    if labels is not None:
-        recipe = replace(recipe, labels=labels.value)
-    if epochs is not None:
-        recipe = replace(recipe, epochs=epochs)
+    augment = RECIPES[name].augment if name in RECIPES else ()
     for step in without or ():
-        if step not in recipe.augment:
-            steps = ", ".join(recipe.augment) or "none"
+        if step not in augment:
+            steps = ", ".join(augment) or "none"
             raise typer.BadParameter(f"{step!r}: the recipe's steps are {steps}", param_hint="--without")
-        recipe = replace(recipe, augment=tuple(s for s in recipe.augment if s != step))
-    return recipe
+    asked = {"labels": labels and labels.value, "epochs": epochs, "patience": patience, "bits": bits}
+    changes = {field: value for field, value in asked.items() if value is not None}
+    return Plan(name.value, changes, tuple(without or ()))

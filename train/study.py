@@ -2,20 +2,19 @@
 
 import os
 from collections.abc import Iterable
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import torch
 
-from autotag.config import GRID, RESOLUTIONS, Config
+from autotag.config import GRID, RESOLUTIONS, Config, configurations
 from autotag.models.registry import models
 from train.console import say
 from train.data.dataset import Dataset
 from train.errors import RunBusy, RunError, RunsFailed
 from train.export.publish import to_fp32
 from train.fit.loop import fit
-from train.fit.recipe import Recipe
+from train.fit.plan import Plan
 from train.fit.run import alone
 from train.networks import cost, pooling
 
@@ -26,14 +25,16 @@ NOTE = (
 
 
 def choose(arch: str, only: Iterable[str]) -> list[Config]:
-    """Configurations of an architecture or `"all"` that match one of the patterns, the cheapest first.
+    """Configurations of an architecture, or `"all"` of the study's, that match one of the patterns.
+
+    The cheapest come first.
 
     Raises:
         RunError: there is no such architecture, or a pattern matches none.
     """
     if arch not in (*RESOLUTIONS, "all"):
         raise RunError(f"--arch {arch!r} is not an architecture. Use {', '.join(RESOLUTIONS)} or all.")
-    configs = [config for config in GRID if arch in ("all", config.arch)]
+    configs = GRID if arch == "all" else configurations(arch)
     patterns = tuple(only) or ("*",)
     for pattern in patterns:
         if not any(fnmatchcase(config.name, pattern) for config in configs):
@@ -61,7 +62,7 @@ def listing(configs: Iterable[Config]) -> str:
 
 
 def study(
-    configs: list[Config], seeds: int, dataset: Dataset, cache: Path, work: Path, recipe: Recipe, device: str
+    configs: list[Config], seeds: int, dataset: Dataset, cache: Path, work: Path, plan: Plan, device: str
 ) -> None:
     """Train each configuration with each seed into `work/NAME/seed-N`, with an ONNX file in float32.
 
@@ -84,8 +85,9 @@ def study(
         for config, seed in rest:
             run = work / config.name / f"seed-{seed}"
             try:
+                recipe = plan.recipe(config.arch, dataset.kind, seed)
                 with alone(run, wait):
-                    fit(config, dataset, cache, run, replace(recipe, seed=seed), device)
+                    fit(config, dataset, cache, run, recipe, device)
                     if not (run / f"{config.name}.fp32.onnx").exists():
                         to_fp32(run, dataset, cache)
             except RunBusy:

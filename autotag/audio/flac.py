@@ -65,7 +65,7 @@ def header(old: bytes, samples: int) -> bytes:
 
 
 def without_header(data: bytes) -> tuple[int, int, bytes] | None:
-    """Of two frames in a row where the first is, its first sample, and a header; None if there are none."""
+    """Where the first of two frames in a row is, its first sample, and a header; None if there are none."""
     found: dict[int, tuple[int, _Head]] = {}  # by the sample behind it
     for at in (match.start() for match in re.finditer(rb"\xff[\xf8\xf9]", data)):
         head = _head(data[at : at + 17])

@@ -65,6 +65,7 @@ def _cells(file: ModelFile, compared: bool) -> list[str]:
 def _plain(file: ModelFile) -> dict[str, Any]:
     """What is known of a model, for programs."""
     metadata = file.metadata
+    test = metadata.metrics.get(metadata.precision, {}).get("test", {})
     return {
         "model": file.name,
         "vocabularies": metadata.vocabularies,
@@ -75,5 +76,5 @@ def _plain(file: ModelFile) -> dict[str, Any]:
         "bytes": file.bytes,
         "gmac_per_29_1_s": round(gmac(file), 4),
         "precision": metadata.precision,
-        **metadata.metrics.get(metadata.precision, {}).get("test", {}),
+        **{name: value for name, value in test.items() if name != "resampled"},
     }

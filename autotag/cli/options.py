@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from autotag.config import DEFAULT, HOPS, LOGS, MOST_EXCERPTS, RATES, RESOLUTIONS
+from autotag.config import DEFAULT, HOPS, LOGS, MOST_EXCERPTS, RATES, STUDY
 from autotag.request import LIKELY
 
 FILES, MODEL, TAGS, FIELDS, OUTPUT = PANELS = "Which files", "Model", "Tags", "Fields", "Output"
@@ -97,7 +97,7 @@ RATE = f"{DEFAULT.sr // 1000}k"
 """The default of `Rate`, as it is typed."""
 
 Arch = Annotated[
-    str, typer.Option(help=f"Choose the architecture: {' or '.join(RESOLUTIONS)}.", rich_help_panel=MODEL)
+    str, typer.Option(help=f"Choose the architecture: {' or '.join(STUDY)}.", rich_help_panel=MODEL)
 ]
 Rate = Annotated[
     Any,

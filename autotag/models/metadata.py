@@ -79,6 +79,12 @@ class Metadata:
         return self.dataset == UNTRAINED
 
     @property
+    def resampled_roc_auc(self) -> list[float]:
+        """The same in resamples of the test split, which those of models of the same data are pairs of."""
+        found = self.metrics.get(self.precision, {}).get("test", {}).get("resampled", {})
+        return list(found.get("roc_auc", ())) if isinstance(found, dict) else []
+
+    @property
     def roc_auc(self) -> float | None:
         """On the test split, as precise as the file is; None where nobody measured it."""
         found = self.metrics.get(self.precision, {}).get("test", {}).get("roc_auc")

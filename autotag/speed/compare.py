@@ -1,6 +1,6 @@
 """Songs through every model: what each says, what that costs, and which one to take."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -10,11 +10,11 @@ from autotag.models.registry import ModelFile, auc, comparable
 from autotag.request import Selection, TagRequest
 from autotag.result import Failure, Result
 from autotag.speed.measure import Cost, load_models, score_song
+from autotag.speed.sensible import LOSS, MARGIN, as_good
 from autotag.system.cores import usable_cores
 from autotag.tagger import failure
 
-MARGIN = 0.005
-"""ROC AUC that is not worth waiting for."""
+ELSEWHERE = "†: measured on other data, so that its ROC AUC does not compare with the others."
 
 TOP = 5
 """Tags that agreement is about, as in the models' metrics."""
@@ -32,14 +32,16 @@ class Row:
         cost: what that took.
         agreement: which share of its five best tags are those of the model that computes most, of those that
             score the same tags.
-        marks: `"fastest"`, `"best"` for the highest ROC AUC, and `"sensible"` for the fastest of those whose
-            ROC AUC is within `MARGIN` of the best.
+        marks: `"fastest"`, `"best"` for the highest ROC AUC, and `"sensible"` for the fastest of those that
+            are as good (`autotag.speed.sensible`).
+        compared: whether its ROC AUC is of the same data as that of the others.
     """
 
     result: Result
     cost: Cost
     agreement: float
     marks: tuple[str, ...]
+    compared: bool
 
 
 def compare(
@@ -73,14 +75,16 @@ def compare(
 
 def _rows(song: Path, costs: list[Cost], request: TagRequest) -> list[Row]:
     costs = sorted(costs, key=lambda cost: -cost.gmac)
-    marks = _marks(costs)
+    same_data = {file.sha256 for file in comparable([cost.file for cost in costs])}
+    marks = _marks(costs, same_data)
     largest: dict[tuple[Output, ...], set[str]] = {}
     rows = []
     for cost in costs:
         best = _best_tags(cost, request.vocabulary)
         agreement = len(best & largest.setdefault(cost.file.metadata.outputs, best)) / len(best)
         marked = tuple(mark for mark, other in marks.items() if other is cost)
-        rows.append(Row(cost.scores[0].result(request, str(song)), cost, agreement, marked))
+        result = cost.scores[0].result(request, str(song))
+        rows.append(Row(result, cost, agreement, marked, cost.file.sha256 in same_data))
     return rows
 
 
@@ -89,13 +93,14 @@ def _best_tags(cost: Cost, vocabulary: str) -> set[str]:
     return {tag for tag, _ in selection.choose(cost.file.metadata.outputs, cost.scores[0].mean())}
 
 
-def _marks(costs: Sequence[Cost]) -> dict[str, Cost]:
+def _marks(costs: Sequence[Cost], same_data: Collection[str]) -> dict[str, Cost]:
     fastest = min(costs, key=lambda cost: cost.ms("mel", "model"))
-    same_data = {file.sha256 for file in comparable([cost.file for cost in costs])}
     ranked = [cost for cost in costs if cost.file.sha256 in same_data]
     best = max(ranked, key=lambda cost: auc(cost.file))
-    good = [cost for cost in ranked if auc(cost.file) >= auc(best.file) - MARGIN]
-    sensible = min(good, key=lambda cost: cost.ms("mel", "model"))
+    good = {file.sha256 for file in as_good([cost.file for cost in ranked])}
+    sensible = min(
+        (cost for cost in ranked if cost.file.sha256 in good), key=lambda cost: cost.ms("mel", "model")
+    )
     return {"fastest": fastest, "best": best, "sensible": sensible}
 
 
@@ -126,14 +131,15 @@ def write_comparison(rows: Sequence[Row], stream: TextIO) -> None:
         costs.add_column(heading, justify="right", no_wrap=True)
     costs.add_column(min_width=len("sensible"))
     for row in rows:
-        cost, auc = row.cost, row.cost.file.metadata.roc_auc
+        cost, measured = row.cost, row.cost.file.metadata.roc_auc
         (total,) = cost.ms()
+        worth = "" if measured is None else f"{measured:.4f}{' ' if row.compared else '†'}"
         tags = ", ".join(f"{tag} {score:.2f}" for tag, score in row.result.tags) or "no tag"
         said.add_row(cost.name, f"{row.agreement:.0%}", Text(tags))
         costs.add_row(
             *(cost.name, f"{cost.ms('mel')[0]:.1f}", f"{cost.ms('model')[0]:.1f}", f"{total:.0f}"),
             *(f"{1000 * cost.seconds / total:.0f}", f"{cost.gmac:.2f}", f"{cost.file.bytes / 1e6:.1f}"),
-            *(f"{cost.spectrogram / 1e3:.0f}", "" if auc is None else f"{auc:.4f}", ", ".join(row.marks)),
+            *(f"{cost.spectrogram / 1e3:.0f}", worth, ", ".join(row.marks)),
         )
     fits = stream.isatty()
     console = Console(file=stream, width=None if fits else WIDE, soft_wrap=not fits, highlight=False)
@@ -144,5 +150,6 @@ def write_comparison(rows: Sequence[Row], stream: TextIO) -> None:
     console.print(
         f"agrees: the share of its {TOP} best tags that {first.cost.name} has among its {TOP} best too. "
         f"total: with {first.cost.ms('decode')[0]:.0f} ms for decoding. kB: of a segment's spectrogram. "
-        f"sensible: the fastest within {MARGIN} ROC AUC of the best, of those measured on the same data."
+        f"sensible: the fastest within {MARGIN} ROC AUC of the best, if that excludes a loss of over {LOSS}."
+        + ("" if all(row.compared for row in rows) else f" {ELSEWHERE}")
     )

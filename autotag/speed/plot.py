@@ -5,7 +5,7 @@ from pathlib import Path
 
 from autotag.config import RESOLUTIONS
 from autotag.errors import ExtraMissing
-from autotag.models.registry import auc
+from autotag.models.registry import auc, comparable
 from autotag.speed.measure import Cost, spread
 
 try:
@@ -33,6 +33,7 @@ COLOURS = dict(zip(RESOLUTIONS, ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e
 def draw(costs: Sequence[Cost], path: Path) -> None:
     """Two panels: ROC AUC against milliseconds, with the Pareto front; milliseconds against GMAC.
 
+    The first one has the models whose ROC AUC is of the same data.
     Milliseconds are of mel-spectrogram and network, and bars reach from quartile to quartile. `path` ends in
     `.svg` or `.png`.
     """
@@ -40,7 +41,9 @@ def draw(costs: Sequence[Cost], path: Path) -> None:
         figure = Figure(figsize=(11, 5.4), layout="constrained")
         worth, work = figure.subplots(1, 2)
         ms = [spread(cost.ms("mel", "model")) for cost in costs]
-        scored = [place for place, cost in enumerate(costs) if cost.file.metadata.roc_auc is not None]
+        files = [cost.file for cost in costs if cost.file.metadata.roc_auc is not None]
+        same_data = {file.sha256 for file in comparable(files)} if files else set()
+        scored = [place for place, cost in enumerate(costs) if cost.file.sha256 in same_data]
         for place, cost in enumerate(costs):
             colour = COLOURS[cost.file.metadata.config.arch]
             low, middle, high = ms[place].low, ms[place].median, ms[place].high
@@ -59,6 +62,7 @@ def draw(costs: Sequence[Cost], path: Path) -> None:
         dots = [
             Line2D([], [], marker="o", linestyle="", color=colour, label=arch)
             for arch, colour in COLOURS.items()
+            if any(cost.file.metadata.config.arch == arch for cost in costs)
         ]
         line = Line2D([], [], color="grey", label="Pareto front: nothing is better and faster")
         figure.legend(handles=[*dots, line], loc="outside lower center", ncols=3, frameon=False)

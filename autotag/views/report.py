@@ -80,7 +80,7 @@ def _content(song: Path, found: list[Row] | Failure, request: TagRequest) -> tup
     if isinstance(found, Failure):
         return found, ""
     main = next((row for row in found if row.cost.name == DEFAULT.name), None)
-    main = main or max(found, key=lambda row: auc(row.cost.file))
+    main = main or max(found, key=lambda row: (row.compared, auc(row.cost.file)))
     try:
         with Held(song, PLAYER_RATE) as sound:
             play, outline = player(sound, PLAYER_RATE), envelope(sound, PLAYER_RATE, COLUMNS)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from train.data.table import matrix_of, rows_of
+from train.data.table import clips_of, matrix_of
 from train.errors import DataError
 
 SOFT = {"mtat": "soft_labels.csv", "msd": "soft_labels_msd.csv"}
@@ -30,7 +30,7 @@ def probabilities(path: Path, ids: Sequence[str], tags: Sequence[str]) -> NDArra
     Raises:
         DataError: there is no such file, or it lacks a clip or a tag.
     """
-    by_clip = {row["clip_id"]: row for row in rows_of(path, ("clip_id", *tags))}
+    by_clip = {row["clip_id"]: row for row in clips_of(path, ("clip_id", *tags))}
     missing = [clip for clip in ids if clip not in by_clip]
     if missing:
         raise DataError(f"{path}: {len(missing)} annotated clips have no row, for example {missing[0]!r}")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from autotag.system.pool import in_processes
 from autotag.system.worker import Crash
 from train.console import progress, say
 from train.data.dataset import Dataset
+from train.data.quantised import PowerInBytes
 from train.errors import DataError
 from train.locks import in_turn
 
@@ -39,6 +41,7 @@ def mel_power(dataset: Dataset, config: Config, cache: Path) -> tuple[Array, NDA
 
     Returns:
         float32 [clips, mels, frames at x1], memory-mapped, and bool [clips], which of them are to be used.
+        A cache of bytes is read by index alone (`train.data.quantised.PowerInBytes`).
 
     Raises:
         DataError: as `prepare` does.
@@ -98,10 +101,10 @@ def training_segments(dataset: Dataset, config: Config, cache: Path, count: int)
     return np.stack([cut for excerpt in excerpts for cut in segments([excerpt], config.frames)])
 
 
-def bytes_per_clip(config: Config) -> int:
-    """What one clip's spectrogram takes in float32 at this resolution, 29.1 s of it for both networks."""
+def bytes_per_clip(config: Config, stored: str = "float32") -> int:
+    """What one clip's spectrogram takes at this resolution, 29.1 s of it for all networks."""
     excerpt = _excerpt(config)
-    return 4 * config.mels * -(-excerpt.frames // config.hop)
+    return np.dtype(stored).itemsize * config.mels * -(-excerpt.frames // config.hop)
 
 
 def summary(dataset: Dataset, configs: Collection[Config], states: dict[Config, NDArray[np.void]]) -> str:
@@ -121,7 +124,7 @@ def summary(dataset: Dataset, configs: Collection[Config], states: dict[Config, 
     lines = list(dict.fromkeys(lines))  # once, not for every number of bands
     for split, listed in dataset.listed.items():
         lines.append(f"{split}: {listed} clips listed, {len(dataset.rows(split, usable))} to be used")
-    for name, size in {_resolution(config): bytes_per_clip(config) for config in configs}.items():
+    for name, size in {_resolution(c): bytes_per_clip(c, dataset.stored) for c in configs}.items():
         lines.append(f"{name}: {size} bytes a clip, {size * int(usable.sum()) / 1e9:.3f} GB in all")
     return "\n".join(lines)
 
@@ -170,8 +173,14 @@ def _start(
     excerpts: list[Config], names: list[Path], compute: Compute
 ) -> Callable[[tuple[int, Path]], tuple[bytes, str]]:
     """What a process does with each clip, once it has opened the cache."""
-    powers: list[Array] = [np.lib.format.open_memmap(name, mode="r+") for name in names]
+    powers = [opened(name) for name in names]
     return lambda job: compute(job, excerpts, powers)
+
+
+def opened(path: Path, mode: Literal["r", "r+"] = "r+") -> Array:
+    """The mel power that a file of the cache holds."""
+    found = np.lib.format.open_memmap(path, mode=mode)
+    return cast(Array, PowerInBytes(found)) if found.dtype == np.uint8 else found
 
 
 def _compute(job: tuple[int, Path], excerpts: list[Config], powers: list[Array]) -> tuple[bytes, str]:
@@ -198,19 +207,24 @@ def _excerpt(config: Config) -> Config:
 
 def folder_of(dataset: Dataset, cache: Path) -> Path:
     listed = hashlib.sha256("\n".join(dataset.paths).encode()).hexdigest()
-    return cache / f"{dataset.root.resolve().name}-{listed[:12]}"
+    return cache / f"{dataset.name}-{listed[:12]}"
 
 
 def _name(dataset: Dataset, excerpt: Config, cache: Path) -> Path:
-    return folder_of(dataset, cache) / f"{excerpt.sr // 1000}k-{excerpt.mels}.npy"
+    kept = "" if dataset.stored == "float32" else f"-{dataset.stored}"
+    return folder_of(dataset, cache) / f"{excerpt.sr // 1000}k-{excerpt.mels}{kept}.npy"
 
 
 def _open(dataset: Dataset, config: Config, cache: Path) -> tuple[Array, NDArray[np.void]]:
-    """The mel power and the state of all clips, memory-mapped; zeros at first."""
+    """The mel power and the state of all clips, memory-mapped; zeros at first.
+
+    Raises:
+        DataError: a file is cut off, or of another version.
+    """
     excerpt = _excerpt(config)
     path, clips = _name(dataset, excerpt, cache), len(dataset.paths)
-    power = _memmap(path, np.dtype(np.float32), (clips, excerpt.mels, excerpt.frames))
-    return power, _memmap(path.with_suffix(".clips.npy"), State, (clips,))
+    _memmap(path, np.dtype(dataset.stored), (clips, excerpt.mels, excerpt.frames))
+    return opened(path), _memmap(path.with_suffix(".clips.npy"), State, (clips,))
 
 
 def _memmap(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.memmap:
@@ -225,4 +239,13 @@ def _memmap(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.memmap:
                 part.unlink()
                 raise
         part.replace(path)
+    try:
+        found = np.lib.format.open_memmap(path, mode="r")  # to be written, one that is cut off would grow
+    except (ValueError, EOFError) as error:
+        raise DataError(f"{path}: cut off, or no array: {error}. Delete it, and it is made again.") from error
+    if (found.dtype, found.shape) != (dtype, shape):
+        raise DataError(
+            f"{path}: of another version: {found.dtype} {found.shape}, not {dtype} {shape}. Delete it, and "
+            "it is made again."
+        )
     return np.lib.format.open_memmap(path, mode="r+")

@@ -1,4 +1,4 @@
-"""The clips of a data set, as both readers give them."""
+"""The clips of a data set, as each reader gives them."""
 
 import hashlib
 from collections import Counter
@@ -19,8 +19,8 @@ class Dataset:
     """Clips with their labels, in three splits.
 
     Attributes:
-        kind: `"mtat"` or `"msd"`: whose layout it has.
-        vocabulary: whose tags: `"mtat"`, `"msd"`, or `"all"` for both.
+        kind: `"mtat"`, `"msd"`, `"jamendo"` or `"own"`: which reader gave it.
+        vocabulary: whose tags: `"mtat"`, `"msd"`, or `"all"` for both; or one's own.
         root: the folder that `paths` are relative to.
         origin: the arguments of `train.data.read`, to read it again.
         ids: what the label files call each clip.
@@ -40,6 +40,8 @@ class Dataset:
         begins: the probability from which on a clip counts as having a tag, [outputs]; None for annotations.
         notes: what else a user should know of it.
         left_out: by path, why a clip cannot be used.
+        name: of the data set, by default that of its folder.
+        stored: what the mel cache keeps its power in, `"float32"`, or `"uint8"` (`train.data.quantised`).
     """
 
     kind: str
@@ -61,6 +63,11 @@ class Dataset:
     kinds: NDArray[np.str_] | None = None
     notes: tuple[str, ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
+    name: str = ""
+    stored: str = "float32"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name or self.root.resolve().name)
 
     def with_files(self) -> Self:
         """The data set with the clips that have no file among `left_out`.
@@ -76,6 +83,12 @@ class Dataset:
                 f"{self.paths[0]!r}: see --audio"
             )
         return replace(self, left_out=left_out)
+
+    def kept_in(self, stored: str) -> Self:
+        """The same, with its mel cache in `"float32"` or `"uint8"`."""
+        if stored == self.stored:
+            return self
+        return replace(self, stored=stored, origin=self.origin | {"stored": stored})
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -127,7 +140,7 @@ class Dataset:
 
     def model_name(self, config: Config) -> str:
         """A configuration trained on this data set."""
-        return model_name(config, "msd" if self.vocabulary == "msd" else "mtat")
+        return model_name(config, "mtat" if self.vocabulary == "all" else self.vocabulary)
 
 
 def fill_in(template: str, root: Path, **values: str) -> str:

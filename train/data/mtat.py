@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from train.data import beside, msd
 from train.data.dataset import Dataset, fill_in
-from train.data.table import matrix_of, rows_of
+from train.data.table import clips_of, matrix_of
 from train.errors import DataError
 
 INDEX = "annotations_final.csv"
@@ -63,7 +63,7 @@ def read(root: Path, labels: str, audio: str) -> Dataset:
     Raises:
         DataError: a file is missing, or a row or column of it is not what it should be.
     """
-    rows = rows_of(root / INDEX, ("clip_id", *TAGS, "mp3_path"))
+    rows = clips_of(root / INDEX, ("clip_id", *TAGS, "mp3_path"))
     columns = [column for column in rows[0] if column not in ("clip_id", "mp3_path")]
     annotations = matrix_of(root / INDEX, rows, columns)
     if not np.isin(annotations, (0, 1)).all():

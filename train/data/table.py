@@ -1,6 +1,7 @@
-"""Tables of clips as MagnaTagATune has them: tab separated, a row a clip, a column a tag."""
+"""Tables of clips: a row a clip, by the names of columns, and an error for whatever is no such table."""
 
 import csv
+import io
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,28 +11,35 @@ from numpy.typing import NDArray
 
 from train.errors import DataError
 
+Row = dict[str, str]
+"""The values of a line, by column."""
 
-def rows_of(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """The rows of a table, tab separated, which has these columns and one row for each `clip_id`.
+
+def rows_of(path: Path, columns: Sequence[str], delimiter: str = "\t") -> list[Row]:
+    """The rows of a table in UTF-8 that has these columns; the first one is line 2.
 
     Raises:
         DataError: it is no such table.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file: it holds the labels that were asked for")
+    data = path.read_bytes()
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file, delimiter="\t")
-            rows = list(reader)
-    except (UnicodeDecodeError, csv.Error) as error:
+        reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), delimiter=delimiter)
+        rows = list(reader)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{path}: line {line} is not a table in UTF-8: byte 0x{data[error.start]:02x}. Save it as UTF-8."
+        ) from error
+    except csv.Error as error:
         raise DataError(f"{path}: not a table in UTF-8: {error}") from error
     if not rows:
         raise DataError(f"{path}: no rows")
     missing = [column for column in columns if column not in rows[0]]
     if missing:
-        raise DataError(
-            f"{path}: {len(missing)} columns are missing, for example {missing[0]!r} (tab separated?)"
-        )
+        tab = " (tab separated?)" if delimiter == "\t" else ""
+        raise DataError(f"{path}: {len(missing)} columns are missing, for example {missing[0]!r}{tab}")
     names = Counter(reader.fieldnames)
     if len(names) < len(reader.fieldnames or ()):
         raise DataError(f"{path}: two columns are named {names.most_common(1)[0][0]!r}")
@@ -41,13 +49,23 @@ def rows_of(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         short = [column for column in row if row[column] is None]
         if short:
             raise DataError(f"{path}: line {line} has no value for {short[0]!r}")
+    return rows
+
+
+def clips_of(path: Path, columns: Sequence[str]) -> list[Row]:
+    """The rows of a table, tab separated, which has these columns and one row for each `clip_id`.
+
+    Raises:
+        DataError: it is no such table.
+    """
+    rows = rows_of(path, columns)
     clip, count = Counter(row["clip_id"] for row in rows).most_common(1)[0]
     if count > 1:
         raise DataError(f"{path}: clip {clip} has {count} rows")
     return rows
 
 
-def matrix_of(path: Path, rows: list[dict[str, str]], tags: Sequence[str]) -> NDArray[np.float32]:
+def matrix_of(path: Path, rows: list[Row], tags: Sequence[str]) -> NDArray[np.float32]:
     """The values in 0..1 of the columns `tags` of some rows of a table: [rows, tags].
 
     Raises:

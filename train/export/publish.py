@@ -26,7 +26,8 @@ from train.export.to_onnx import parity, to_onnx, write_metadata
 from train.fit.predict import network_scores
 from train.fit.run import RunResult, all_results, best, result, write
 from train.locks import in_turn
-from train.measure.evaluate import evaluate_split, segment_scores
+from train.measure.evaluate import metrics_of, segment_scores, split_scores
+from train.measure.uncertain import means
 from train.networks import build
 from train.networks.network import Network
 
@@ -97,12 +98,13 @@ def export(run: Path, dataset: Dataset, cache: Path, models: Path, words: Words)
     quantise(int8, int8, training_segments(dataset, config, cache, RANGES))
     write_metadata(int8, replace(metadata, precision="int8"))
     power, usable = mel_power(dataset, config, cache)
-    metrics = {
-        precision: {
-            split: evaluate_split(Model(path), dataset, power, usable, split) for split in ("valid", "test")
-        }
-        for precision, path in (("fp32", fp32), ("int8", int8))
-    }
+    metrics: dict[str, dict[str, dict[str, Any]]] = {"fp32": {}, "int8": {}}
+    for (precision, found), path in zip(metrics.items(), (fp32, int8), strict=True):
+        for split in ("valid", "test"):
+            scored = split_scores(Model(path), dataset, power, usable, split)
+            found[split] = metrics_of(*scored)
+            if split == "test" and precision == "int8":
+                found[split]["resampled"] = means(*scored)
     write_metadata(fp32, replace(metadata, metrics=metrics))
     write_metadata(int8, replace(metadata, metrics=metrics, precision="int8"))
     return publish(int8, models)
@@ -157,7 +159,7 @@ def trained(run: Path, outcome: RunResult) -> Network:
     """The network of the best epoch of a run."""
     weights = best(run)["model"]
     bias = next(reversed(weights.values()))
-    network = build(outcome.config, len(bias), outcome.recipe.whole)
+    network = build(outcome.config, len(bias), outcome.recipe.whole, outcome.recipe.bits)
     network.load_state_dict(weights)
     return network.eval()
 
@@ -204,7 +206,7 @@ def _to_fp32(
         frames=config.frames,
         outputs=tuple(Output(*output) for output in dataset.outputs),
         uncalibrated=uncalibrated,
-        dataset=dataset.root.resolve().name,
+        dataset=dataset.name,
         label_source=outcome.recipe.labels,
         split=dataset.rule,
         precision="fp32",
@@ -214,6 +216,7 @@ def _to_fp32(
             "clips": outcome.clips,
             "seconds": outcome.seconds,
             "device": outcome.device,
+            "stored": outcome.stored,
         },
         gmac=outcome.gmac,
         parameters=outcome.parameters,

@@ -13,18 +13,19 @@ from train.networks import build
 from train.networks.network import Network
 
 
-def restore(path: Path, config: Config, inputs: Tensor, whole: bool = False) -> Network:
+def restore(path: Path, config: Config, inputs: Tensor, whole: bool = False, bits: int = 0) -> Network:
     """A network that answers as an ONNX file of `train.export` does, but for the rounding of INT8.
 
     Args:
         path: float32 or INT8.
         config: of the model.
         whole: whether it pools all of a segment.
+        bits: that it keeps of its input.
         inputs: log-mel segments [n, 1, mels, frames], which tell what folded batch norms had seen.
     """
     graph = onnx.load(path).graph
     shapes = {output.name: output.type.tensor_type.shape.dim for output in graph.output}
-    network = build(config, shapes["scores"][1].dim_value, whole).eval()
+    network = build(config, shapes["scores"][1].dim_value, whole, bits).eval()
     network.restore(_constants(graph), inputs)
     return network
 

@@ -1,16 +1,17 @@
 """The clips to train on, batch by batch, and what each of them is aimed at."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.utils.data import DistributedSampler
 
 from autotag.audio.mel import Array
 from autotag.config import Config
-from train.data.cache import mel_power
+from train.data.cache import mel_power, opened
 from train.data.dataset import Dataset
 from train.errors import RunError
 from train.fit.augment import Batch
@@ -22,10 +23,14 @@ from train.fit.teachers import segment_labels
 class Clips(torch.utils.data.Dataset[Batch]):
     """Training clips, read from the memory-mapped cache a batch at a time; the map travels by its name.
 
+    Of each clip as many frames are read as the network sees at once, from one of `places` on: clip and place
+    are one number, `row * places + place`.
+
     Args:
         power: mel power of all clips [clips, mels, frames].
         rows: which of them to train on.
         hop: of the frames.
+        frames: that are read of a clip.
         target: [rows, outputs] or [rows, patches, outputs].
         hint: [rows, d] or [rows, patches, d].
     """
@@ -35,24 +40,45 @@ class Clips(torch.utils.data.Dataset[Batch]):
         power: Array,
         rows: NDArray[np.intp],
         hop: int,
+        frames: int,
         target: NDArray[np.float32],
         hint: NDArray[np.float32],
     ) -> None:
-        self.power, self.rows, self.hop, self.target, self.hint = power, rows, hop, target, hint
+        self.power, self.rows, self.hop, self.frames = power, rows, hop, frames
+        self.target, self.hint = target, hint
+        self.places = len(range(0, power[0].shape[1], hop)) - frames + 1
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"power": cast(Any, self.power).filename}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, power=np.load(state["power"], mmap_mode="r"))
+        vars(self).update(state, power=opened(Path(state["power"]), "r"))
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitems__(self, indices: Sequence[int]) -> Batch:
         """A batch, target and hint of which may be [batch, patches, ...]."""
-        power = np.stack([self.power[row][:, :: self.hop] for row in self.rows[indices]])
-        return Batch(*map(torch.from_numpy, (power, self.target[indices], self.hint[indices])))
+        chosen, places = np.divmod(np.asarray(indices), self.places)
+        begins, length = self.hop * places, self.hop * (self.frames - 1) + 1
+        power = np.stack(
+            [
+                self.power[row, :, begin : begin + length : self.hop]
+                for row, begin in zip(self.rows[chosen], begins, strict=True)
+            ]
+        )
+        return Batch(*map(torch.from_numpy, (power, self.target[chosen], self.hint[chosen])))
+
+
+class Places(DistributedSampler[Any]):
+    """Clips in an order of each epoch's own, each from a place on that is drawn for it."""
+
+    dataset: Clips
+
+    def __iter__(self) -> Iterator[int]:
+        rng = np.random.default_rng([self.seed, self.epoch, self.rank])
+        for index in super().__iter__():
+            yield index * self.dataset.places + int(rng.integers(self.dataset.places))
 
 
 def training_clips(dataset: Dataset, config: Config, cache: Path, recipe: Recipe) -> Clips:
@@ -77,7 +103,9 @@ def training_clips(dataset: Dataset, config: Config, cache: Path, recipe: Recipe
             target = with_known(target, dataset, recipe.known)
         embeddings = teacher_embeddings(dataset) if recipe.hints else np.empty((len(target), 0), np.float32)
     hint = standardised(embeddings if recipe.hints else embeddings[..., :0], rows)
-    return Clips(power, rows, config.hop, target[rows], hint)
+    # Labels of segments are found by their place in the whole clip.
+    frames = len(range(0, power[0].shape[1], config.hop)) if recipe.segments else config.frames
+    return Clips(power, rows, config.hop, frames, target[rows], hint)
 
 
 def with_known(target: Array, dataset: Dataset, floor: float) -> Array:

@@ -2,18 +2,21 @@
 
 import atexit
 import ctypes
+import json
 import os
 import platform
 import sys
 import time
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 
 import torch
 from torch import distributed
 
 from autotag.system.cores import usable_cores
 from train.errors import RunError
+from train.fit.run import write
 
 SIDES = {"cuda": 8192, "cpu": 2048}
 """Rows of the matrices whose product tells the peak of a device."""
@@ -88,6 +91,18 @@ def precision(device: torch.device) -> torch.dtype:
         if platform.machine().lower() in ("x86_64", "amd64"):
             native &= torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return torch.bfloat16 if native else torch.float32
+
+
+def peak_once(device: torch.device, work: Path) -> float:
+    """The peak of a device, measured for the first of the runs in a folder of runs, and kept there."""
+    path, name = work / "peaks.json", f"{device_name(device)}, {precision(device)}"
+    known: dict[str, int] = {}
+    with suppress(FileNotFoundError, ValueError, TypeError):
+        known = dict(json.loads(path.read_text("utf-8")))
+    if name not in known:
+        known[name] = round(peak(device))
+        write(path, json.dumps(known, indent=1))
+    return float(known[name])
 
 
 def peak(device: torch.device) -> float:

@@ -6,15 +6,16 @@ from torch import Tensor
 from autotag.config import Config
 from train.fit.augment import Batch
 from train.fit.recipe import Recipe
-from train.fit.teachers import labelled_segments, segment_at
+from train.fit.teachers import labelled_segments
 
 
 def cut(batch: Batch, config: Config, recipe: Recipe) -> Batch:
-    """What the network sees at once of each clip, with its target and hint."""
+    """As much of each clip as the network sees at once, with its target and hint.
+
+    Clips whose labels are of the whole come as such parts already: `train.fit.clips.Places`.
+    """
     if recipe.segments:
         return Batch(*labelled_segments(*batch, config))
-    if config.frames < batch.power.shape[2]:
-        return batch._replace(power=random_segment(batch.power, config.frames))
     return batch
 
 
@@ -23,9 +24,3 @@ def network_input(power: Tensor, config: Config) -> Tensor:
     db = config.log == "db"
     mel = 10 * torch.log10(power.clamp(min=1e-10)) if db else torch.log10(1 + 10000 * power)
     return mel[:, None].contiguous(memory_format=torch.channels_last)
-
-
-def random_segment(power: Tensor, frames: int) -> Tensor:
-    """A segment of each clip, from anywhere in it: [batch, mels, any frames] to [batch, mels, frames]."""
-    start = torch.randint(power.shape[2] - frames + 1, (len(power), 1), device=power.device)
-    return segment_at(power, start, frames)

@@ -13,8 +13,8 @@ import torch
 from torch import distributed, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.nn.parallel import DistributedDataParallel
-from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
-from torch.utils.data import DataLoader, DistributedSampler
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR, StepLR
+from torch.utils.data import DataLoader
 
 from autotag.config import Config
 from train.console import progress, say
@@ -23,7 +23,8 @@ from train.data.dataset import Dataset
 from train.errors import RunError
 from train.fit import run as runs
 from train.fit.augment import Batch, augment
-from train.fit.device import device_name, join, peak, precision, readers
+from train.fit.clips import Places
+from train.fit.device import device_name, join, peak_once, precision, readers
 from train.fit.hints import Pupil, hint_loss
 from train.fit.inputs import cut, network_input
 from train.fit.predict import loss_of, predict
@@ -32,6 +33,7 @@ from train.fit.recipe import Recipe
 from train.fit.run import RunResult
 from train.fit.settle import settled
 from train.measure.metrics import evaluate_outputs
+from train.measure.uncertain import drawn_of
 from train.networks import build, cost
 from train.networks.network import Network
 
@@ -51,6 +53,8 @@ def fit(config: Config, dataset: Dataset, cache: Path, run: Path, recipe: Recipe
         return
     training = begin(task)
     for epoch in range(len(training.history), recipe.epochs):
+        if _over(task, training):
+            break
         loss, seconds = _epoch(task, training, epoch)
         if task.first:
             checkpoint(task, training, epoch, loss, seconds)
@@ -89,7 +93,7 @@ def begin(task: Task) -> Training:
     )  # exact on the CPU, rounded on a GPU
     recipe, device, dataset = task.recipe, task.device, task.dataset
     torch.manual_seed(recipe.seed)
-    network = build(task.config, len(dataset.outputs), recipe.whole)
+    network = build(task.config, len(dataset.outputs), recipe.whole, recipe.bits)
     if recipe.prior:
         mean = torch.from_numpy(dataset.target[task.rows["train"]].mean(axis=0)).clamp(0.001, 0.999)
         network.last.bias.data.copy_(mean.logit())
@@ -100,7 +104,7 @@ def begin(task: Task) -> Training:
     schedule: LRScheduler = (
         OneCycleLR(optimizer, recipe.rate, max(1, recipe.epochs * len(loader)))
         if recipe.one_cycle
-        else ConstantLR(optimizer, 1)
+        else StepLR(optimizer, (recipe.tenth or recipe.epochs + 1) * len(loader))
     )
     training = Training(network, pupil, pupil, optimizer, schedule, loader)
     last = task.run / "last.pt"
@@ -132,9 +136,7 @@ def _loader(task: Task) -> "DataLoader[Batch]":
     return DataLoader(
         task.clips,
         batch_size=task.recipe.batch // task.ranks,
-        sampler=DistributedSampler(
-            task.clips, task.ranks, task.rank, seed=1000 * task.recipe.seed
-        ),  # + epoch
+        sampler=Places(task.clips, task.ranks, task.rank, seed=1000 * task.recipe.seed),  # + epoch
         generator=torch.Generator(),  # its own: it draws at other times in a resumed run
         collate_fn=_as_it_is,
         num_workers=workers,
@@ -148,7 +150,7 @@ def _epoch(task: Task, training: Training, epoch: int) -> tuple[float, float]:
     """One pass over the clips: its mean loss over all processes, and seconds."""
     recipe, device = task.recipe, task.device
     started = time.perf_counter()
-    assert isinstance(training.loader.sampler, DistributedSampler)
+    assert isinstance(training.loader.sampler, Places)
     training.loader.sampler.set_epoch(epoch)
     # From these numbers alone, so that a resumed run is the same run.
     torch.manual_seed(int(np.random.SeedSequence([recipe.seed, epoch, task.rank]).generate_state(1)[0]))
@@ -228,13 +230,15 @@ def finish(task: Task, training: Training) -> None:
         split=np.repeat(list(scores), [len(found) for found in scores.values()]),
         truth=dataset.truth[held_out],
         scores=np.concatenate(list(scores.values())),
+        drawn=drawn_of(dataset, held_out),
+        tags=np.array(dataset.names),
     )
     macs, parameters = cost(config)
     seconds = sum(line["seconds"] for line in training.history)
     outcome = RunResult(
         config=config,
         kind=dataset.kind,
-        dataset=dataset.root.resolve().name,
+        dataset=dataset.name,
         listed=dataset.listed,
         clips={split: len(found) for split, found in task.rows.items()},
         fingerprint=task.fingerprint[0],
@@ -249,17 +253,29 @@ def finish(task: Task, training: Training) -> None:
         },
         gmac=round(macs / 1e9, 4),
         parameters=parameters,
-        bytes_per_clip=bytes_per_clip(config),
+        bytes_per_clip=bytes_per_clip(config, dataset.stored),
         seconds=round(seconds, 1),
-        clips_per_second=round(recipe.epochs * len(task.clips) / max(seconds, 1e-9), 2),
+        clips_per_second=round(len(training.history) * len(task.clips) / max(seconds, 1e-9), 2),
         device=device_name(task.device) + (f", {task.ranks} of them" if task.ranks > 1 else ""),
         precision=str(precision(task.device)).removeprefix("torch."),
         commit=best["commit"],
+        stored=dataset.stored,
     )
     runs.write(run / "result.json", json.dumps(outcome.to_dict(), indent=1))
     (run / "last.pt").unlink()
-    outcome = replace(outcome, peak_gmac_per_second=round(task.ranks * peak(task.device)))
+    peak = peak_once(task.device, run.parent.parent)
+    outcome = replace(outcome, peak_gmac_per_second=round(task.ranks * peak))
     runs.write(run / "result.json", json.dumps(outcome.to_dict(), indent=1))  # complete without the peak too
+
+
+def _over(task: Task, training: Training) -> bool:
+    """Whether the validation loss has not been lower for as long as the recipe has patience."""
+    patience = task.recipe.patience
+    losses = [line["valid_loss"] for line in training.history]
+    over = [bool(patience) and len(losses) - 1 - losses.index(min(losses)) >= patience if losses else False]
+    if patience and task.ranks > 1:  # the first one alone has validated
+        distributed.broadcast_object_list(over, src=0)
+    return over[0]
 
 
 def _lowest(training: Training) -> float:

@@ -1,4 +1,4 @@
-"""How a network is trained: what can be chosen, and the two recipes that there are."""
+"""How a network is trained: what can be chosen, and the recipes that fit any architecture."""
 
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
@@ -17,6 +17,8 @@ class Recipe:
         rate: learning rate, constant or the peak of one cycle.
         decay: of the weights, apart from the gradient (Loshchilov and Hutter 2019); 0 is plain Adam.
         one_cycle: warm up to `rate` and anneal to zero (Smith and Topin 2018).
+        tenth: after so many epochs, and as many again, the rate is a tenth of what it was; 0 for never.
+        patience: end after so many epochs without a lower validation loss; 0 for never before `epochs`.
         augment: the steps of `train.fit.augment` that are done.
         seed: of the weights, the order of clips and the augmentation.
         segments: aim a network of 3 s at labels of its very segment, see `train.fit.teachers`.
@@ -25,6 +27,8 @@ class Recipe:
         whole: every frame and band of a segment counts, see `train.networks.vgg.window`.
         hints: weight of the error in telling the teachers' embeddings, see `train.fit.hints`.
         known: in each vocabulary, the likeliest tag that the source of a clip names is aimed at with so much.
+        bits: the network itself keeps each value of its input in so many, by one range for all bands; 0 for
+            whole values.
         settle: at the end batch norms take the statistics of clips as they are, not of varied ones, if that
             lowers the validation loss.
     """
@@ -35,6 +39,8 @@ class Recipe:
     rate: float = 1e-3
     decay: float = 0.0
     one_cycle: bool = False
+    tenth: int = 0
+    patience: int = 0
     augment: tuple[str, ...] = ()
     seed: int = 0
     segments: bool = False
@@ -43,6 +49,7 @@ class Recipe:
     whole: bool = False
     hints: float = 0.0
     known: float = 0.0
+    bits: int = 0
     settle: bool = False
 
     def to_dict(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ run.json         configuration, data set and recipe
 metrics.jsonl    a line an epoch
 last.pt          to go on after an interruption; removed at the end
 best.pt          the weights of the epoch with the lowest validation loss
-predictions.npz  scores, annotations and paths of the clips to validate and to test on
+predictions.npz  scores, annotations, paths and groups of the clips to validate and to test on
 result.json      written last: a run that has it is complete
 NAME.fp32.onnx   what `train study` and `train export` make of it
 """
@@ -14,7 +14,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -49,6 +49,8 @@ class RunResult:
         device, precision: that it was trained on, and in.
         commit: what the code stood at.
         peak_gmac_per_second: 10^9 multiply-accumulates a second of the device in a product of large matrices.
+        stored: what the mel cache kept that it was trained on.
+        folder: that it was read from, where a report needs more than this.
     """
 
     config: Config
@@ -71,10 +73,14 @@ class RunResult:
     precision: str
     commit: str
     peak_gmac_per_second: int | None = None
+    stored: str = "float32"
+    folder: Path | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The result as plain values for JSON."""
-        return asdict(self) | {"config": self.config.name, "recipe": self.recipe.to_dict()}
+        found = asdict(self) | {"config": self.config.name, "recipe": self.recipe.to_dict()}
+        del found["folder"]
+        return found
 
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> Self:
@@ -88,8 +94,8 @@ class RunResult:
 
     @property
     def study(self) -> tuple[object, ...]:
-        """What results of one study have in common: data set, clips and recipe, but for the seed."""
-        return self.kind, self.dataset, sorted(self.clips.items()), replace(self.recipe, seed=0)
+        """What results of one study have in common: data set and clips."""
+        return self.kind, self.dataset, sorted(self.clips.items())
 
 
 @contextmanager
@@ -130,6 +136,8 @@ def claim(run: Path, wanted: dict[str, Any]) -> None:
     path = run / "run.json"
     if path.exists():
         found = asked(run)
+        if "recipe" in found:  # which an older version wrote without what it could not choose
+            found["recipe"] = Recipe.from_dict(found["recipe"]).to_dict()
         if found != wanted:
             raise RunError(
                 f"{run} holds another run ({found}), not the one asked for ({wanted}). "

@@ -1,6 +1,8 @@
 """Score the clips of a split, as the product would: the mean over all of a clip's segments."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,10 @@ from train.errors import DataError
 from train.measure.metrics import evaluate_outputs
 
 AT_ONCE = 16
-"""Segments that are scored at once."""
+"""Segments that are scored at once on a CPU, whose caches hold no more."""
+
+AHEAD = 2
+"""Batches that are read while one is scored, where they are larger."""
 
 
 def evaluate_split(
@@ -34,11 +39,26 @@ def evaluate_split(
         DataError: the model has outputs that the data set lacks, or the split has no clips, or no tag that
             enough of its clips have and others have not.
     """
+    return metrics_of(*split_scores(model, dataset, power, usable, split))
+
+
+def split_scores(
+    model: Model, dataset: Dataset, power: Array, usable: NDArray[np.bool_], split: str
+) -> tuple[Dataset, NDArray[np.intp], Array]:
+    """The data set with the outputs of a model, the clips of a split, and their scores [clips, outputs].
+
+    Raises:
+        DataError: as `evaluate_split` does.
+    """
     rows = dataset.rows(split, usable)
     if not len(rows):
         raise DataError(f"{dataset.root}: no clips in the split {split!r}. Choose another one.")
-    dataset = for_model(dataset, model)
-    scores = clip_scores(lambda cut: model(cut)[0], model.metadata.config, power, rows)
+    own = for_model(dataset, model)
+    return own, rows, clip_scores(lambda cut: model(cut)[0], model.metadata.config, power, rows)
+
+
+def metrics_of(dataset: Dataset, rows: NDArray[np.intp], scores: Array) -> dict[str, Any]:
+    """`evaluate_outputs` for the clips `rows` and their scores [rows, outputs]."""
     known = None if dataset.known is None else dataset.known[rows]
     return evaluate_outputs(dataset.outputs, dataset.truth[rows], dataset.target[rows], scores, known)
 
@@ -62,26 +82,55 @@ def for_model(dataset: Dataset, model: Model) -> Dataset:
 
 
 def segment_scores(
-    score: Callable[[Array], Array], config: Config, power: Array, rows: NDArray[np.intp]
+    score: Callable[[Array], Array],
+    config: Config,
+    power: Array,
+    rows: NDArray[np.intp],
+    at_once: int = AT_ONCE,
 ) -> Array:
     """The scores of every segment of clips `rows` of the mel cache: [rows, segments, outputs].
 
     Args:
         score: log-mel segments [n, mels, frames] to scores [n, outputs].
         power: mel power at x1 [clips, mels, frames], as many frames of each clip.
+        at_once: segments of a batch, about; batches of more than `AT_ONCE` are read ahead by a thread.
     """
     count = len(list(segments([power[0, :, :: config.hop]], config.frames)))
-    scores = []
-    for part in progress(np.array_split(rows, -(-len(rows) * count // AT_ONCE)), f"{config.name} scores"):
+    parts = np.array_split(rows, -(-len(rows) * count // at_once))
+
+    def read(part: NDArray[np.intp]) -> Array:
         clips = (compress(power[row][:, :: config.hop], config.log) for row in part)
-        cut = np.stack([segment for clip in clips for segment in segments([clip], config.frames)])
-        scores.append(score(cut).reshape(len(part), count, -1))
-    return np.concatenate(scores)
+        return np.stack([segment for clip in clips for segment in segments([clip], config.frames)])
+
+    ahead = AHEAD if at_once > AT_ONCE else 0
+    cuts = progress(_ahead(read, parts, ahead), f"{config.name} scores", len(parts))
+    return np.concatenate([score(cut).reshape(len(cut) // count, count, -1) for cut in cuts])
+
+
+def _ahead(
+    read: Callable[[NDArray[np.intp]], Array], parts: list[NDArray[np.intp]], ahead: int
+) -> Iterator[Array]:
+    """What is read of each part, so many of them by a thread while the one before is used."""
+    if not ahead:
+        yield from map(read, parts)
+        return
+    with ThreadPoolExecutor(1) as thread:
+        waiting: deque[Future[Array]] = deque()
+        for part in parts:
+            waiting.append(thread.submit(read, part))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def clip_scores(
-    score: Callable[[Array], Array], config: Config, power: Array, rows: NDArray[np.intp]
+    score: Callable[[Array], Array],
+    config: Config,
+    power: Array,
+    rows: NDArray[np.intp],
+    at_once: int = AT_ONCE,
 ) -> Array:
     """Mean scores over the segments of clips, from what `segment_scores` takes: [rows, outputs]."""
-    means: Array = segment_scores(score, config, power, rows).mean(axis=1)
+    means: Array = segment_scores(score, config, power, rows, at_once).mean(axis=1)
     return means

@@ -5,13 +5,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
-from sklearn.metrics import average_precision_score
 
 from autotag.meaning import meaning_of
 from train.errors import DataError
-
-Matrix = NDArray[np.float32]
+from train.measure.areas import Areas, Matrix
 
 LEAST = 3
 """Positive clips without which a tag has no AUC: of one or two it would tell little but chance."""
@@ -24,23 +21,12 @@ def roc_auc(truth: Matrix, scores: Matrix) -> NDArray[np.float64]:
         truth: 0 or 1, [clips, tags].
         scores: [clips, tags].
     """
-    _check(truth, scores)
-    positive = truth.sum(axis=0)
-    ranks = rankdata(scores, axis=0)  # the mean of the places of equal scores
-    # Of all pairs of a clip with the tag and one without, those in which it has the higher score.
-    won = (ranks * truth).sum(axis=0) - positive * (positive + 1) / 2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        area = won / (positive * (len(truth) - positive))
-    return np.where(undefined(truth), np.nan, area)
+    return np.where(undefined(truth), np.nan, Areas(truth, scores)()[0])
 
 
 def pr_auc(truth: Matrix, scores: Matrix) -> NDArray[np.float64]:
     """Average precision of every tag, [tags]; NaN as in `roc_auc`."""
-    _check(truth, scores)
-    values = np.full(truth.shape[1], np.nan)
-    for tag in np.flatnonzero(~undefined(truth)):
-        values[tag] = average_precision_score(truth[:, tag], scores[:, tag])
-    return values
+    return np.where(undefined(truth), np.nan, Areas(truth, scores)()[1])
 
 
 def undefined(truth: Matrix) -> NDArray[np.bool_]:
@@ -134,8 +120,3 @@ def by_kind(outputs: Sequence[tuple[str, str]], per_tag: NDArray[np.float64]) ->
         if np.isfinite(values).any():
             found[kind] = float(np.nanmean(values))
     return found
-
-
-def _check(truth: Matrix, scores: Matrix) -> None:
-    if truth.shape != scores.shape:
-        raise ValueError(f"truth {truth.shape} and scores {scores.shape} differ in shape")

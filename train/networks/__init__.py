@@ -10,15 +10,17 @@ from autotag.config import Config
 from train.networks.network import Network
 
 
-def build(config: Config, outputs: int = 50, whole: bool = False) -> Network:
+def build(config: Config, outputs: int = 50, whole: bool = False, bits: int = 0) -> Network:
     """The untrained network of a configuration: mel [batch, 1, mels, frames] to (logits, embedding).
 
     Args:
         outputs: of the last layer.
         whole: every frame and band counts, also those that the study's pooling drops.
+        bits: that the network keeps of each value of its input; 0 for all.
     """
     architecture: type[Network] = import_module(f"train.networks.{config.arch}").NETWORK
     network = architecture(config, outputs, whole)
+    network.bits = bits
     # The filters after it can scale and shift as well, and its gradient would double a step of MUSICNN.
     network.input_norm.requires_grad_(False)
     return network

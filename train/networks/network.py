@@ -10,6 +10,7 @@ from typing import ClassVar, Self
 from torch import Tensor, nn
 
 from autotag.config import Config
+from train.data.quantised import RANGES
 
 SOFTEST = -17.0
 """Mean mel power, in dB, up to which softer segments are amplified: nine of ten training clips are louder.
@@ -34,13 +35,21 @@ class Network(nn.Module, ABC):
 
     input_norm: nn.BatchNorm2d
 
+    bits = 0
+    """Of each value of the input (`train.data.quantised`); 0 for whole values."""
+
     @abstractmethod
     def __init__(self, config: Config, outputs: int, whole: bool) -> None:
         super().__init__()
+        self._log = config.log
         self._lifts = whole and config.log == "db"
 
     def heard(self, mel: Tensor) -> Tensor:
         """The input as the first layer gets it."""
+        if self.bits:
+            low, high = RANGES[self._log]
+            step = (high - low) / 2**self.bits
+            mel = low + (((mel - low) / step).floor().clamp(0, 2**self.bits - 1) + 0.5) * step
         if self._lifts:
             power = (mel * (math.log(10) / 10)).exp().mean((2, 3), keepdim=True)
             mel = mel + (SOFTEST - 10 * power.log10()).clamp(min=0)

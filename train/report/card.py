@@ -4,12 +4,15 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from autotag.config import DEFAULT
 from autotag.models.registry import ModelFile, manifest
 from autotag.system.machine import processor
 from train.data import read
 from train.family import BUNDLED, PRETRAINING
 from train.fit.run import write
+from train.measure.intervals import ends, holm, p_value
 from train.measure.robustness import CONDITIONS
 from train.report.measured import measure
 from train.report.reliability import diagram
@@ -100,16 +103,43 @@ def _sources(files: list[ModelFile], measured: dict[str, Any]) -> str:
     return _table(("kind of source", "vocabulary", "clips", *METRICS.values()), rows)
 
 
+def _differences(files: list[ModelFile], measured: dict[str, Any]) -> str:
+    """Each model against the best one of its vocabulary, for those whose resamples are kept."""
+    rows = []
+    vocabularies = dict.fromkeys(v for file in files for v in file.metadata.vocabularies)
+    for vocabulary in vocabularies:
+        kept = {
+            file.name: found[vocabulary]
+            for file in files
+            if vocabulary in (found := measured[file.name].get("resampled", {}))
+        }
+        for metric in ("roc_auc", "pr_auc"):
+            found = {name: _of(measured[name]["test"], vocabulary)[metric] for name in kept}
+            if len(found) < 2:
+                continue
+            best = max(found, key=lambda name: found[name])
+            others = [name for name in found if name != best]
+            drawn = [np.subtract(kept[name][metric], kept[best][metric]) for name in others]
+            p = holm([p_value(found[name] - found[best], d) for name, d in zip(others, drawn, strict=True)])
+            for name, values, corrected in zip(others, drawn, p, strict=True):
+                low, high = ends(values)
+                difference = f"{found[name] - found[best]:+.3f} ({low:+.3f} to {high:+.3f})"
+                rows.append((name, best, vocabulary, METRICS[metric], difference, f"{corrected:.3f}"))
+    heading = ("model", "against", "vocabulary", "metric", "difference", "p")
+    return _table(heading, rows) if rows else "No resamples are kept of two models: measure them again."
+
+
 def _tags(files: list[ModelFile], measured: dict[str, Any]) -> str:
     """Every tag of the default model."""
     default = _default(files)
     uncalibrated = {tuple(output) for output in default.metadata.uncalibrated}
     rows = [
         (
-            *(vocabulary, tag, str(count), _number(roc, "roc_auc"), _number(pr, "pr_auc")),
+            *(vocabulary, tag, str(count)),
+            *(_with_ends(*pair) for pair in zip((roc, pr), both or (None, None), strict=True)),
             "" if (vocabulary, tag) in uncalibrated else "yes",
         )
-        for vocabulary, tag, count, roc, pr in measured[default.name]["tags"]
+        for vocabulary, tag, count, roc, pr, *both in measured[default.name]["tags"]
     ]
     return _table(("vocabulary", "tag", "clips", "ROC AUC", "PR AUC", "calibrated"), rows)
 
@@ -194,8 +224,15 @@ def _of(metrics: dict[str, Any], vocabulary: str) -> dict[str, float]:
 def _with_interval(found: dict[str, float], ends: dict[str, list[float]], metric: str) -> str:
     if metric not in found:
         return ""
-    low, high = (_number(end, metric) for end in ends[metric])
-    return f"{_number(found[metric], metric)} ({low} to {high})"
+    return _with_ends(found[metric], ends[metric], metric)
+
+
+def _with_ends(value: float | None, both: list[float] | None, metric: str = "roc_auc") -> str:
+    """A figure, and in parentheses its interval where there is one."""
+    if not both:
+        return _number(value, metric)
+    low, high = (_number(end, metric) for end in both)
+    return f"{_number(value, metric)} ({low} to {high})"
 
 
 def _number(value: float | None, metric: str) -> str:
@@ -220,6 +257,7 @@ TABLES: dict[str, Callable[[list[ModelFile], dict[str, Any]], str]] = {
     "cost": _cost,
     "kinds": _kinds,
     "sources": _sources,
+    "differences": _differences,
     "tags": _tags,
     "reliability": _reliability,
     "robustness": _robustness,

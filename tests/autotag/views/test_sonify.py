@@ -135,10 +135,10 @@ def test_a_picture_of_a_spectrogram_has_a_pixel_a_value() -> None:
             ["-o", "h.m4a"],
             "'h.m4a' is not allowed. Use a name that ends in .flac or .wav or .mp3 or .ogg or .html",
         ),
-        (["--mels", 50, "-o", "h.flac"], "mel bands of vgg 50 is not in the study. Use 128, 96, 48"),
+        (["--mels", 50, "-o", "h.flac"], "mel bands of vgg 50 is not available. Use 128, 96, 48"),
         (
             ["--mels", 32, "--hop", "x2", "-o", "h.flac"],
-            "hop multiple of vgg at 32 bands 2 is not in the study",
+            "hop multiple of vgg at 32 bands 2 is not available",
         ),
     ],
 )

@@ -356,7 +356,7 @@ def test_numbers_and_pages_need_no_extra(tmp_path: Path) -> None:
         (["--step", "nan"], "The step is nan s"),
         (["--arch", "vgg", "--step", 30], "The step is 30 s. Use one from 0.043 s"),
         (["--top", 3], "gets the numbers of all tags"),
-        (["--mels", 32], "mel bands of musicnn 32 is not in the study"),
+        (["--mels", 32], "mel bands of musicnn 32 is not available"),
     ],
 )
 def test_a_wrong_taggram_is_exit_2(

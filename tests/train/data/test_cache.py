@@ -239,7 +239,7 @@ def test_a_clip_that_crashes_the_decoder_is_found(
 def test_training_reads_the_cache_from_other_processes(data: Path, cache: Path) -> None:
     dataset = read(data, "soft")
     power, _ = mel_power(dataset, Config(), cache)
-    clips = Clips(power, np.arange(3, 9), 10, dataset.target[3:9], np.zeros((6, 2), np.float32))
+    clips = Clips(power, np.arange(3, 9), 10, 137, dataset.target[3:9], np.zeros((6, 2), np.float32))
     assert len(pickle.dumps(clips)) < 20_000, "the map itself does not travel"
     mel, target, hint = pickle.loads(pickle.dumps(clips)).__getitems__([5, 0])
     np.testing.assert_array_equal(mel, power[[8, 3]][:, :, ::10])

@@ -66,7 +66,7 @@ def test_the_report_on_the_real_data_set_compares(tmp_path: Path) -> None:
     text = report([tmp_path], tmp_path / "out").read_text("utf-8")
     assert text.startswith("# The study on MagnaTagATune\n")
     assert "nothing of a reproduction" not in text
-    assert "Recipe (the study's): labels annotations, epochs 13, batch 64" in text
+    assert "- Recipe (`study`): labels annotations, epochs 13, batch 64" in text
     # 89 - 89.02 and 44.5 - 35.87
     assert (
         f"| {name} | 3 | 89.02 ± 0.03 | 89.00 ± 1.00 | -0.02 | 35.87 ± 0.44 | 44.50 ± 0.50 | +8.63 |" in text
