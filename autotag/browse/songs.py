@@ -27,7 +27,7 @@ REMEMBERED = 16
 """Searches, and parts of searches, that are remembered: a list scrolls, and more words are typed."""
 
 UNIT = 10**9
-"""Of scores that are read as whole numbers."""
+"""Steps of scores that are read as whole numbers."""
 
 
 @dataclass(frozen=True, slots=True)

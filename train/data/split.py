@@ -11,7 +11,7 @@ from train.errors import DataError
 SPLITS = ("train", "valid", "test")
 
 SHARES = (0.8, 0.1, 0.1)
-"""Of the clips, about, in each split."""
+"""The share of the clips, about, in each split."""
 
 MEASURED = 3
 """Clips that a tag should have in a split for its AUC to be measured there."""

@@ -10,7 +10,7 @@ from train.fit.teachers import labelled_segments
 
 
 def cut(batch: Batch, config: Config, recipe: Recipe) -> Batch:
-    """As much of each clip as the network sees at once, with its target and hint.
+    """What the network sees at once of each clip, with its target and hint.
 
     Clips whose labels are of the whole come as such parts already: `train.fit.clips.Places`.
     """

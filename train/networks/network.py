@@ -36,7 +36,7 @@ class Network(nn.Module, ABC):
     input_norm: nn.BatchNorm2d
 
     bits = 0
-    """Of each value of the input (`train.data.quantised`); 0 for whole values."""
+    """Bits of each value of the input (`train.data.quantised`); 0 for whole values."""
 
     @abstractmethod
     def __init__(self, config: Config, outputs: int, whole: bool) -> None:
