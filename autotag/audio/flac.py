@@ -83,7 +83,7 @@ def without_header(data: bytes) -> tuple[int, int, bytes] | None:
 
 
 class _Head(NamedTuple):
-    """The head of a frame: which it is, its samples, whether samples or frames are counted, what they are like."""
+    """The head of a frame: which it is, its samples, what is counted, and what they are like."""
 
     number: int
     size: int

@@ -58,7 +58,7 @@ class Quantiser:
 
 
 FLOOR, STEP = -100.0, 0.5
-"""What a byte of the cache means in dB: what 0 stands for, and how much each number is more: up to 27.5 dB."""
+"""A byte of the cache in dB: what 0 stands for, and how much each number is more: up to 27.5 dB."""
 
 POWERS: Array = (10 ** ((FLOOR + STEP * np.arange(256)) / 10)).astype(np.float32)
 """The mel power that each byte stands for."""

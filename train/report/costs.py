@@ -86,7 +86,7 @@ def estimate(results: Results) -> Iterator[str]:
 
 
 def _epochs(results: Results, arch: str) -> int:
-    """The cost of an architecture's recipe; where it was not run, of that recipe's name or of the first one."""
+    """Epochs of an architecture; where it was not run, those of that recipe's name or of the first one."""
     runs = [run for group in results.values() for run in group]
     own = [run.recipe.epochs for run in runs if run.config.arch == arch]
     name = name_of(runs[0].recipe, runs[0].config.arch, runs[0].kind)
