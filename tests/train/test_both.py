@@ -109,10 +109,9 @@ def test_the_card_says_what_was_measured(
         assert low <= found["roc_auc"] <= high
         assert f"| {CONFIG.name} | {vocabulary} | {found['roc_auc']:.3f} ({low:.3f} to {high:.3f}) |" in text
     stored = dict(Model(models / f"{CONFIG.name}.onnx").metadata.metrics["int8"]["test"])
-    assert {name: len(values) for name, values in stored.pop("resampled").items()} == {
-        "roc_auc": 200,
-        "pr_auc": 200,
-    }
+    drawn = stored.pop("resampled")
+    assert 150 < len(drawn["roc_auc"]) == len(drawn["pr_auc"]) <= 200, "some of seven clips have no AUC"
+    assert min(drawn["roc_auc"]) <= stored["roc_auc"] <= max(drawn["roc_auc"])
     assert measured["test"] == stored
     assert f"| {CONFIG.name} | refused | weird 0.10 |" in text
     assert "| mtat | classical |" in text, "tag by tag"

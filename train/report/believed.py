@@ -106,10 +106,17 @@ def _drawn(kept: list[Kept]) -> Drawn:
             tags[name].append(np.where(unmeasured, np.nan, values))
     by_tag = {name: np.mean(values, axis=0) for name, values in tags.items()}
     return Drawn(
-        {name: np.nanmean(values, axis=1) for name, values in by_tag.items()},
+        {name: _over_tags(values) for name, values in by_tag.items()},
         by_tag,
         {name: mean(values) for name, values in found.items()},
     )
+
+
+def _over_tags(values: Values) -> Values:
+    """The mean over the tags that are measured in each resample [resamples, tags]; NaN where none is."""
+    means, some = np.full(len(values), np.nan), np.isfinite(values).any(axis=1)
+    means[some] = np.nanmean(values[some], axis=1)
+    return means
 
 
 def _differences(drawn: dict[Config, Drawn], best: Config) -> Iterator[str]:
