@@ -71,8 +71,9 @@ def bench(
     files = select(models)
     with tempfile.TemporaryDirectory() as folder, run.about_a_file():
         heard = songs or [clip(Path(folder))]
-        loaded = load_models(files, threads, batch or [None], device)
-        with run.tracking(f"rounds of {len(loaded)} models") as progress:
+        with run.tracking(f"rounds of {len(files)} models") as progress:
+            progress(0, rounds, None)
+            loaded = load_models(files, threads, batch or [None], device)
             costs = measure(heard, loaded, rounds, excerpt, progress)
         with run.tracking("rounds of cold starts") as progress:
             starts = cold(heard[0], [file.name for file in files], min(3, rounds), progress)

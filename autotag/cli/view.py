@@ -243,9 +243,11 @@ def embed(
     find(model)  # fails before the work does
     request = TagRequest(embed="segments" if segments else "mean")
     songs = files.found()
-    longest = max(len(str(song)) for song in songs)
+    longest = max((len(str(song)) for song in songs), default=0)
     count = processes(len(songs), jobs or usable_cores())
     with closing(tag_files(songs, model, request, jobs=count)) as outcomes:
         good = (found for found in run.outcomes(outcomes, len(songs)) if isinstance(found, Result))
         rows = write_embeddings(out, good, longest)
     run.end(f"{rows} rows, {run.counts['failed']} failed -> {out}" if rows else "")
+    if not rows:
+        raise typer.Exit(1)

@@ -19,6 +19,7 @@ from autotag.cli.chosen import (
     chosen_model,
     chosen_request,
     given,
+    refuse,
     spelled,
     with_options,
 )
@@ -193,9 +194,10 @@ def _check(context: typer.Context, files: Files | None, from_: Path | None, undo
     writing = given(context, "vocabulary", "top", "threshold", "merge", "force")
     writing += given(context, *inspect.signature(chosen_fields).parameters)
     if not files and not from_:
-        raise typer.BadParameter(
-            "Name files and folders, or a file of results with --from.", param_hint="FILE|DIR..."
-        )
+        why = "Name files and folders, or a file of results with --from."
+        raise typer.BadParameter(why, param_hint="FILE|DIR...")
+    if not files:
+        refuse(context, "Name files or folders too, to choose from.", "include", "exclude", "shard")
     if from_ and tagging:
         raise typer.BadParameter(
             f"--from has the tags already. Leave out {spelled(tagging[0])}.", param_hint="--from"

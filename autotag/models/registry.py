@@ -115,19 +115,23 @@ def select(patterns: Sequence[str] | None = None, vocabulary: str | None = None)
         vocabulary: one of theirs, or None or `"all"` for any.
 
     Raises:
-        ModelNotFound: there are none.
+        ModelNotFound: there are none, or none that one of the patterns matches.
     """
     installed = models()
-    found = [
-        file
+    suited = {
+        name: file
         for name, file in installed.items()
-        if any(fnmatchcase(name, pattern) for pattern in patterns or ["*"])
-        and vocabulary in (None, "all", *file.metadata.vocabularies)
-    ]
-    if not found:
-        asked = " ".join([*(patterns or ()), *([f"with the tags of {vocabulary}"] if vocabulary else ())])
-        raise ModelNotFound(f"No installed model is {asked}. Installed are {', '.join(installed)}.")
-    return found
+        if vocabulary in (None, "all", *file.metadata.vocabularies)
+    }
+    found: set[str] = set()
+    for pattern in patterns or ["*"]:
+        if not (matched := {name for name in suited if fnmatchcase(name, pattern)}):
+            tags = "" if vocabulary in (None, "all") else f" with the tags of {vocabulary}"
+            raise ModelNotFound(
+                f"No installed model is {pattern}{tags}. Installed are {', '.join(installed)}."
+            )
+        found |= matched
+    return [file for name, file in suited.items() if name in found]
 
 
 def comparable(files: Sequence[ModelFile]) -> list[ModelFile]:

@@ -73,8 +73,7 @@ def within(
     left_out = len(files) - len(files := comparable(files))
     found = speeds(files, again=again, progress=progress)
     remark = _remark(found, started)
-    if left_out:
-        remark += f". Left out: {left_out} models whose scores were measured on other data"
+    others = f". Left out: {left_out} models whose scores were measured on other data" if left_out else ""
 
     def ms(file: ModelFile) -> float:
         return found[file.sha256].ms
@@ -94,7 +93,7 @@ def within(
         limits.append(_Limit(words, "The best, {0}, has {1:.4f}", lambda file: -auc(file), -min_auc))
     allowed = [file for file in files if all(limit.allows(file) for limit in limits)]
     if not allowed:
-        raise BudgetError(f"No model {_nearest(files, limits)}{remark or f' ({AGAIN})'}.")
+        raise BudgetError(f"No model {_nearest(files, limits)}{remark or f' ({AGAIN})'}{others}.")
     best = max(allowed, key=lambda file: (auc(file), -ms(file)))
     reason = (
         f"{ms(best):.1f} ms for 29.1 s of music here, {best.bytes / 1e6:.1f} MB, ROC AUC {auc(best):.4f}: "
@@ -103,7 +102,7 @@ def within(
     if better := [file for file in files if auc(file) > auc(best)]:
         near = min(better, key=ms)
         reason += f"; {near.name} has {auc(near):.4f} for {ms(near):.1f} ms and {near.bytes / 1e6:.1f} MB"
-    return Choice(best, ms(best), reason + remark)
+    return Choice(best, ms(best), reason + remark + others)
 
 
 def speeds(
@@ -125,12 +124,14 @@ def _measured(files: Sequence[ModelFile], progress: Progress | None) -> dict[str
     """The speeds, each of as many rounds as it takes to settle: other programs can only make one slower."""
     ms: dict[str, list[float]] = {file.sha256: [] for file in files}
     chance = Random(0)
+    if progress:
+        progress(0, ROUNDS, None)
     with tempfile.TemporaryDirectory() as folder:
         song = clip(Path(folder))
         models = load_models(files, [usable_cores()])
         score_song(song, models)  # compiles, and fills caches
         for turn in range(ROUNDS):
-            if progress:
+            if progress and turn:
                 progress(turn, ROUNDS, None)
             for model, scores in zip(models, score_song(song, models, chance=chance), strict=True):
                 ms[model.file.sha256].append(scores.ms["mel"] + scores.ms["model"])

@@ -378,6 +378,27 @@ def test_decoders_write_nothing_to_the_terminal(tmp_path: Path, song: Path) -> N
     assert "damaged" in run.stdout
 
 
+@needs_program
+def test_an_mp3_in_a_wav_is_decoded_without_a_note(converted: Converted) -> None:
+    data = converted("quiet.wav", "-c:a", "libmp3lame", "-f", "wav").read_bytes()
+    third = len(data) // 3
+    code = """
+        import sys
+        from autotag.audio.decode import Audio
+        audio = Audio(sys.stdin.buffer.read(), 12000)
+        for block in audio: pass
+        print(audio.warnings)
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        input=data[:third] + bytes(third) + data[2 * third :],
+        capture_output=True,
+        cwd=ROOT,
+    )
+    assert run.stderr == b""
+    assert b"damaged" in run.stdout
+
+
 def test_a_path_with_a_null_byte_is_an_error_of_that_path() -> None:
     with pytest.raises(UnreadableAudio):
         decode("a\0b.mp3", 12000)
