@@ -202,7 +202,8 @@ class Files:
         for pattern in unmatched:
             option = "exclude" if pattern in self.rules["exclude"] else "include"
             say(f"warning: --{option} {pattern!r} matched nothing. Give a name, a path, or a glob of them.")
-        if not (found or unmatched or self.rules["shard"][1] > 1):
+        patterns = self.rules["include"] or self.rules["exclude"]
+        if patterns and not (found or unmatched or self.rules["shard"][1] > 1):
             say("warning: --include and --exclude leave no file.")
         return found
 
