@@ -113,7 +113,7 @@ def test_no_line_exceeds_a_terminal(monkeypatch: pytest.MonkeyPatch, columns: in
 
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("TERM", "dumb")
-    chosen = select(["msd-musicnn-12k-96-x1-db", "vgg-12k-48-x10-db"])
+    chosen = select(["musicnn-16k-96-x1-db", "vgg-12k-48-x10-db"])
     (rows,) = compare([SONG], chosen, TagRequest(excerpt=10))
     assert isinstance(rows, list)
     shown = Terminal()
