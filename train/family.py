@@ -23,7 +23,6 @@ from train.fit.run import alone, best
 
 PRETRAINING = {
     "root-x10": "vgg-12k-48-x10-db",
-    "root-x10-long": "vgg-12k-48-x10-db",
     "root-musicnn": "musicnn-12k-96-x1-db",
 }
 """Configurations that are trained for others to begin with, and not exported."""
@@ -37,9 +36,8 @@ _SAME = replace(_CLIP, epochs=0)  # the weights of the start; batch norms settle
 
 BUNDLED: dict[str, Recipe] = {
     "root-x10": _CLIP,
-    "root-x10-long": replace(_CLIP, start="root-x10"),
-    "vgg-12k-48-x2-db": replace(_CLIP, rate=1e-3, epochs=14, start="root-x10-long"),
-    "vgg-12k-48-x10-db": replace(_CLIP, rate=1e-3, epochs=20, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x10-db": replace(_CLIP, start="root-x10"),
+    "vgg-12k-48-x2-db": replace(_CLIP, rate=1e-3, epochs=14, start="vgg-12k-48-x10-db"),
     "vgg-12k-48-x5-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x4-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x3-db": replace(_SAME, start="vgg-12k-48-x2-db"),
