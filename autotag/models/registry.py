@@ -137,14 +137,20 @@ def select(patterns: Sequence[str] | None = None, vocabulary: str | None = None)
 def comparable(files: Sequence[ModelFile]) -> list[ModelFile]:
     """The files whose metrics are of the same data, for no others say which model is better.
 
-    The data are those of the default model, or else those of the most files.
+    The data are those of the installed default model, where any of the files is measured on them, or else
+    those of the most files.
     """
     by_data: dict[tuple[str, str], list[ModelFile]] = {}
     for file in files:
-        split = json.dumps(file.metadata.split, sort_keys=True)
-        by_data.setdefault((file.metadata.dataset, split), []).append(file)
-    groups = by_data.values()
-    return max(groups, key=lambda group: (any(file.name == DEFAULT.name for file in group), len(group)))
+        by_data.setdefault(_data(file), []).append(file)
+    default = models().get(DEFAULT.name)
+    usual = default and _data(default)
+    return max(by_data.items(), key=lambda group: (group[0] == usual, len(group[1])))[1]
+
+
+def _data(file: ModelFile) -> tuple[str, str]:
+    """What a file's metrics are of."""
+    return file.metadata.dataset, json.dumps(file.metadata.split, sort_keys=True)
 
 
 def auc(file: ModelFile) -> float:

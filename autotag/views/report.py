@@ -90,7 +90,7 @@ def _content(song: Path, found: list[Row] | Failure, request: TagRequest) -> tup
     remarks = "".join(
         f'<p class="warning">{text(_without_path(warning, song))}</p>\n' for warning in warnings
     )
-    ordered = sorted(found, key=lambda row: preference(row.cost.file), reverse=True)
+    ordered = sorted(found, key=lambda row: preference(row.cost.file, row.compared), reverse=True)
     scores = [of_vocabulary(row.cost.scores[0], request.vocabulary) for row in ordered]
     over_time = [each for each in scores if each.duration >= FEWEST * each.segment_seconds]
     if over_time:

@@ -38,10 +38,14 @@ class Cells(NamedTuple):
     scores: Array
 
 
-def preference(file: ModelFile) -> tuple[int, float]:
-    """The higher, the better a model suits for tags over time: short segments first, then ROC AUC."""
+def preference(file: ModelFile, compared: bool = True) -> tuple[int, bool, float]:
+    """The higher, the better a model suits for tags over time: short segments first, then ROC AUC.
+
+    Args:
+        compared: whether its ROC AUC is of the same data as that of others.
+    """
     config = file.metadata.config
-    return -round(config.segment_samples / config.sr), auc(file)
+    return -round(config.segment_samples / config.sr), compared, auc(file)
 
 
 def too_short(scores: Scores) -> bool:

@@ -16,7 +16,7 @@ import soundfile
 from autotag import Tagger
 from autotag.errors import VocabularyNotFound
 from autotag.meaning import Output, meaning_of
-from autotag.models.registry import select
+from autotag.models.registry import comparable, select
 from autotag.scores import Scores
 from autotag.system.text import printable
 from autotag.views.taggram import cells, envelope, labels, of_vocabulary, preference
@@ -27,7 +27,7 @@ SMALL = "vgg-12k-48-x10-db"
 
 SEGMENTED = "musicnn-12k-48-x1-db"
 
-LONG = max(select(), key=preference).name
+LONG = max(comparable(select()), key=preference).name
 """The model of taggrams: the best one of short segments."""
 
 
