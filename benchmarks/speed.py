@@ -169,15 +169,14 @@ def report(
     base = started["autotag --hop x2"][0]
     lines += [f"| {name} | {s:.2f} | {s / base:.2f} | {mb:.0f} |" for name, (s, mb) in started.items()]
     lines += ["", f"## Every model, one thread (`autotag bench`, / {first['baseline']})", ""]
-    lines += ["| model | GMAC | mel ms | model ms | / baseline | in a second run | GMAC/s | ROC AUC |"]
-    lines += ["|---|---|---|---|---|---|---|---|"]
+    lines += ["| model | GMAC | mel ms | model ms | / baseline | in a second run | GMAC/s |"]
+    lines += ["|---|---|---|---|---|---|---|"]
     for one, two in zip(first["models"], second["models"], strict=True):
         ms, ratio = one["ms"], one["relative_to_baseline"]
         lines.append(
             f"| {one['model']} | {one['gmac']:.2f} | {ms['mel']['median']:.1f} | {ms['model']['median']:.1f} "
             f"| {ratio['median']:.3f} ({ratio['low']:.3f} to {ratio['high']:.3f}) "
-            f"| {two['relative_to_baseline']['median']:.3f} | {one['gmac_per_second']:.0f} "
-            f"| {one['roc_auc']:.4f} |"
+            f"| {two['relative_to_baseline']['median']:.3f} | {one['gmac_per_second']:.0f} |"
         )
     decoding = first["models"][0]["ms"]["decode"]["median"]
     lines += ["", f"Decoding the clip (stereo MP3, 44.1 kHz) takes {decoding:.1f} ms.", ""]
