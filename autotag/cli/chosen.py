@@ -233,8 +233,8 @@ def chosen_files(
 
 def _listed(file: Any) -> list[Path]:
     """The paths of a list; those of a playlist are relative to its folder."""
-    folder = Path(file.name).parent if isinstance(file.name, str) and file.name != "<stdin>" else None
-    return listed(file.read(), folder)
+    name = Path(file.name) if isinstance(file.name, str) and file.name != "<stdin>" else None
+    return listed(file.read(), name)
 
 
 def chosen_run(quiet: Quiet = False) -> Run:

@@ -155,8 +155,9 @@ def _what_failed(error: OSError) -> str:
     try:
         Path.cwd()
     except OSError:
-        return "the current folder is gone. Change to one that is there, or name files by their whole paths."
-    return f"results cannot be written: {why}."
+        return "the current folder is gone. Change to one that is there."
+    name = error.filename if isinstance(error.filename, str) else ""
+    return f"results cannot be written: {name}{': ' * bool(name)}{why}."
 
 
 def _terminated(*_: object) -> NoReturn:
