@@ -147,7 +147,7 @@ def main() -> None:
 
 def _what_failed(error: OSError) -> str:
     """What the operating system refused, and what to do."""
-    why = os.strerror(error.errno) if error.errno else str(error)
+    why = os.strerror(error.errno) if error.errno else str(error).rstrip(".")
     if error.errno in (EMFILE, ENFILE):
         return f"{why}. Raise the limit, for example with 'ulimit -n 1024', or use fewer --jobs."
     if error.errno in (EAGAIN, ENOMEM):

@@ -82,6 +82,8 @@ def output(*endings: str) -> Callable[[str], Path]:
             raise typer.BadParameter(
                 f"{text!r} is not allowed. Use a name that ends in {' or '.join(endings)}."
             )
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise typer.BadParameter(f"{text!r} is a pipe or device. Name a file.")
         if path.is_dir() or not path.parent.is_dir():
             what = "is a folder" if path.is_dir() else "lies in a folder that does not exist"
             raise typer.BadParameter(f"{text!r} {what}. Name a file in a folder that exists.")

@@ -69,6 +69,13 @@ def test_a_list_on_the_command_line(autotag: Run, tmp_path: Path) -> None:
     assert (run.returncode, run.stdout.count('"ok": true')) == (0, 2), run.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no device without an end")
+def test_a_list_without_an_end_is_refused(autotag: Run) -> None:
+    run = autotag("--files-from", "/dev/zero")
+    assert run.returncode == 2
+    assert "'/dev/zero' is no list of files" in " ".join(run.stderr.replace("│", "").split())
+
+
 def test_an_address_is_refused_as_it_was_typed(autotag: Run, tmp_path: Path) -> None:
     write_song(tmp_path / "one.wav")
     (tmp_path / "radio.m3u").write_text("#EXTM3U\nhttps://example.org/live.mp3\none.wav\n")
