@@ -81,7 +81,8 @@ class TagByDefault(TyperGroup):
 
     def _refuse_mistyped(self, word: str) -> None:
         """A word that is nearly a command, and no file."""
-        near = ["--help"] if word == "help" else get_close_matches(word, COMMANDS, 1, 0.75)
+        meant = word.lower()
+        near = [f"--{meant}"] if meant in ("help", "version") else get_close_matches(meant, COMMANDS, 1, 0.75)
         if near and word.isalpha() and not os.path.lexists(word):
             raise AutotagError(f"{word} is no command and no file. Did you mean '{near[0]}'?")
 

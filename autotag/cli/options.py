@@ -58,7 +58,9 @@ def _shard(text: str) -> tuple[int, int]:
 def local_path(text: str) -> Path:
     """Parses a path, and refuses an address."""
     if re.match("[A-Za-z][A-Za-z0-9+.-]+://", text):
-        raise typer.BadParameter(f"{text}: autotag fetches nothing. Download the file, and name it here.")
+        raise typer.BadParameter(
+            f"{text}: autotag fetches nothing, and sends nothing. Name a file of this machine."
+        )
     return Path(text)
 
 
@@ -77,7 +79,7 @@ def output(*endings: str) -> Callable[[str], Path]:
     """Parses the name of a file that can be written, with one of some endings."""
 
     def parse(text: str) -> Path:
-        path = Path(text)
+        path = local_path(text)
         if path.suffix not in endings:
             raise typer.BadParameter(
                 f"{text!r} is not allowed. Use a name that ends in {' or '.join(endings)}."

@@ -82,6 +82,14 @@ def test_an_address_is_refused_as_it_was_typed(autotag: Run, tmp_path: Path) -> 
     run = autotag("--files-from", tmp_path / "radio.m3u", "--format", "line", "--hop", "x10")
     assert (run.returncode, run.stdout.count("\n")) == (1, 1), run.stderr
     assert "error: https://example.org/live.mp3: autotag fetches nothing." in run.stderr
-    run = autotag("https://example.org/music//song.mp3")
-    assert run.returncode == 2
-    assert "https://example.org/music//song.mp3: autotag fetches nothing" in " ".join(run.stderr.split())
+    for name, arguments in (
+        ("song.mp3", []),
+        ("tags.jsonl", ["song.mp3", "--out"]),
+        ("tags.jsonl", ["write", "--from"]),
+        ("library.sqlite", ["stats", "--library"]),
+        ("page.html", ["report", "song.mp3", "--out"]),
+    ):
+        run = autotag(*arguments, f"https://example.org/music//{name}")
+        assert run.returncode == 2
+        said = " ".join(run.stderr.replace("│", "").split())
+        assert f"https://example.org/music//{name}: autotag fetches nothing" in said

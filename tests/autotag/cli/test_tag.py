@@ -454,6 +454,8 @@ def test_models_lists_what_is_installed(autotag: Run) -> None:
         ("tagg", "tagg is no command and no file. Did you mean 'tag'?"),
         ("help", "help is no command and no file. Did you mean '--help'?"),
         ("modles", "modles is no command and no file. Did you mean 'models'?"),
+        ("TAG", "TAG is no command and no file. Did you mean 'tag'?"),
+        ("version", "version is no command and no file. Did you mean '--version'?"),
     ],
 )
 def test_a_mistyped_command_is_no_song(autotag: Run, word: str, message: str) -> None:
