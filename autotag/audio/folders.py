@@ -1,6 +1,7 @@
 """Which files to tag: files as they are named, and the audio of folders."""
 
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,9 @@ JUNK = (
     *("temporary items",),
 )
 """Names that file servers and systems give to what a person deleted, or never made."""
+
+ADDRESS = re.compile("([A-Za-z][A-Za-z0-9+.-]+:)//?(?=[^/])")
+"""What an address begins with, and a path that was made of one, which has a slash less."""
 
 
 def audio_files(
@@ -79,6 +83,9 @@ def check(path: Path) -> os.stat_result:
             raise AudioNotFound(
                 f"{path}: a link to {where}, which is not there. Is its disk mounted?"
             ) from error
+        if address := ADDRESS.match(str(path)):
+            typed = f"{address[1]}//{str(path)[address.end() :]}"
+            raise AudioNotFound(f"{typed}: autotag fetches nothing. Download the file.") from error
         raise AudioNotFound(f"{path}: no such file") from error
     except OSError as error:
         raise UnreadableAudio(f"{path}: cannot be read: {error.strerror}") from error

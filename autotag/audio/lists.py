@@ -2,8 +2,9 @@
 
 import codecs
 import os
+from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -13,15 +14,18 @@ BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 
+M3U = ".m3u", ".m3u8"
+"""Endings of playlists, whose first line need not say what they are."""
 
-def listed(data: bytes, folder: Path | None = None) -> list[Path]:
+
+def listed(data: bytes, file: Path | None = None) -> list[Path]:
     """The paths of a list, one a line, or between NUL bytes where it holds any.
 
     Unicode by its byte order mark, and UTF-16 without one, are read as such. In a playlist (M3U, PLS) lines
     of comments are left out, and names are relative to the folder of the list.
 
     Args:
-        folder: that the list is in; None where it is in none.
+        file: that the list is in; None where it is in none.
     """
     data = _utf8(data)
     if b"\0" in data:
@@ -33,11 +37,11 @@ def listed(data: bytes, folder: Path | None = None) -> list[Path]:
     if first == b"[playlist]":
         pairs = (line.partition(b"=") for line in lines)
         names = [value.strip() for key, _, value in pairs if key.strip().lower().startswith(b"file")]
-    elif first.startswith((b"#extm3u", b"#extinf")):
+    elif first.startswith((b"#extm3u", b"#extinf")) or (file and file.suffix.lower() in M3U):
         names = [line.strip() for line in lines if not line.lstrip().startswith(b"#")]
     else:
         return [Path(os.fsdecode(line)) for line in lines if line]
-    return [_of_playlist(name, folder) for name in names if name]
+    return [_of_playlist(name, file.parent if file else None) for name in names if name]
 
 
 def _utf8(data: bytes) -> bytes:
@@ -55,12 +59,18 @@ def _utf8(data: bytes) -> bytes:
 
 
 def _of_playlist(name: bytes, folder: Path | None) -> Path:
-    """The path that an entry of a playlist means: of those that it may, one that is there."""
+    """The path that an entry of a playlist means: of those that it may, one that is there.
+
+    An address is a path too, which is refused as one where it is opened.
+    """
     text = os.fsdecode(name)
-    if urlsplit(text).scheme.lower() == "file":
+    if text.lower().startswith("file:/") and "%00" not in text:
         from urllib.request import url2pathname  # which imports http, ssl and email
 
-        return Path(url2pathname(urlsplit(text).path))
-    spellings = [text, text.replace("\\", "/"), name.decode("cp1252", "replace")]
+        with suppress(ValueError):
+            return Path(url2pathname(urlsplit(text).path))
+    spellings = [text, text.replace("\\", "/"), name.decode("cp1252", "replace"), unquote(text)]
     places = [place / spelling for spelling in spellings for place in ([folder] if folder else []) + [Path()]]
-    return next((place for place in places if os.path.lexists(place)), places[0])
+    return next(
+        (place for place in places if os.path.lexists(place)), Path(text) if "://" in text else places[0]
+    )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from autotag.library.database import Library
 from autotag.library.opening import plainly
-from autotag.library.rows import as_path
+from autotag.library.rows import as_path, as_seconds
 from autotag.library.terms import DurationTerm, PathTerm, is_path
 from autotag.system.text import printable
 
@@ -45,7 +45,7 @@ class Held:
         with plainly(library.path, "read"):
             self.ids = np.array([row[0] for row in rows], np.int64)
             self.paths = [as_path(row[1]) for row in rows]
-            self.durations = np.array([row[2] or 0 for row in rows], np.float32)
+            self.durations = np.array([as_seconds(row[2]) for row in rows], np.float32)
             self.modified = np.array([row[3] or 0 for row in rows], np.int64)
         self.root = _root(self.paths)
         self._above = len(self.root.rstrip(os.sep)) + 1 if self.root else 0

@@ -42,6 +42,9 @@ from autotag.request import TagRequest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+LARGEST_LIST = 1 << 28
+"""Bytes of a list of files, millions of names: a device never ends."""
+
 WANTED = TagRequest()
 """Holds the default of each option about tags."""
 
@@ -233,8 +236,14 @@ def chosen_files(
 
 def _listed(file: Any) -> list[Path]:
     """The paths of a list; those of a playlist are relative to its folder."""
-    folder = Path(file.name).parent if isinstance(file.name, str) and file.name != "<stdin>" else None
-    return listed(file.read(), folder)
+    name = Path(file.name) if isinstance(file.name, str) and file.name != "<stdin>" else None
+    data = file.read(LARGEST_LIST + 1)
+    if len(data) > LARGEST_LIST:
+        raise typer.BadParameter(
+            f"{file.name!r} is no list of files: it does not end within {LARGEST_LIST >> 20} MiB.",
+            param_hint="--files-from",
+        )
+    return listed(data, name)
 
 
 def chosen_run(quiet: Quiet = False) -> Run:

@@ -41,6 +41,7 @@ LibraryOption = Annotated[
     Path | None,
     typer.Option(
         "--library",
+        parser=local_path,
         metavar="FILE",
         help="Use this library.",
         show_default="library.sqlite in the user's data folder",

@@ -81,7 +81,8 @@ class TagByDefault(TyperGroup):
 
     def _refuse_mistyped(self, word: str) -> None:
         """A word that is nearly a command, and no file."""
-        near = ["--help"] if word == "help" else get_close_matches(word, COMMANDS, 1, 0.75)
+        meant = word.lower()
+        near = [f"--{meant}"] if meant in ("help", "version") else get_close_matches(meant, COMMANDS, 1, 0.75)
         if near and word.isalpha() and not os.path.lexists(word):
             raise AutotagError(f"{word} is no command and no file. Did you mean '{near[0]}'?")
 
@@ -147,7 +148,7 @@ def main() -> None:
 
 def _what_failed(error: OSError) -> str:
     """What the operating system refused, and what to do."""
-    why = os.strerror(error.errno) if error.errno else str(error)
+    why = os.strerror(error.errno) if error.errno else str(error).rstrip(".")
     if error.errno in (EMFILE, ENFILE):
         return f"{why}. Raise the limit, for example with 'ulimit -n 1024', or use fewer --jobs."
     if error.errno in (EAGAIN, ENOMEM):
@@ -155,8 +156,9 @@ def _what_failed(error: OSError) -> str:
     try:
         Path.cwd()
     except OSError:
-        return "the current folder is gone. Change to one that is there, or name files by their whole paths."
-    return f"results cannot be written: {why}."
+        return "the current folder is gone. Change to one that is there."
+    name = error.filename if isinstance(error.filename, str) else ""
+    return f"results cannot be written: {name}{': ' * bool(name)}{why}."
 
 
 def _terminated(*_: object) -> NoReturn:

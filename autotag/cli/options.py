@@ -58,7 +58,9 @@ def _shard(text: str) -> tuple[int, int]:
 def local_path(text: str) -> Path:
     """Parses a path, and refuses an address."""
     if re.match("[A-Za-z][A-Za-z0-9+.-]+://", text):
-        raise typer.BadParameter(f"{text}: autotag fetches nothing. Download the file, and name it here.")
+        raise typer.BadParameter(
+            f"{text}: autotag fetches nothing, and sends nothing. Name a file of this machine."
+        )
     return Path(text)
 
 
@@ -77,11 +79,13 @@ def output(*endings: str) -> Callable[[str], Path]:
     """Parses the name of a file that can be written, with one of some endings."""
 
     def parse(text: str) -> Path:
-        path = Path(text)
+        path = local_path(text)
         if path.suffix not in endings:
             raise typer.BadParameter(
                 f"{text!r} is not allowed. Use a name that ends in {' or '.join(endings)}."
             )
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise typer.BadParameter(f"{text!r} is a pipe or device. Name a file.")
         if path.is_dir() or not path.parent.is_dir():
             what = "is a folder" if path.is_dir() else "lies in a folder that does not exist"
             raise typer.BadParameter(f"{text!r} {what}. Name a file in a folder that exists.")

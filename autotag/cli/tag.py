@@ -36,6 +36,7 @@ from autotag.cli.options import (
     Models,
     Paths,
     Shard,
+    local_path,
 )
 from autotag.cli.run import Run
 from autotag.config import Config
@@ -94,6 +95,7 @@ def tag(
         typer.Option(
             "--out",
             "-o",
+            parser=local_path,
             metavar="FILE",
             help=f"Write results to FILE ({', '.join(ENDINGS)}). The next run skips files that are done.",
             rich_help_panel=OUTPUT,

@@ -34,6 +34,7 @@ from autotag.cli.options import (
     Jobs,
     Paths,
     Shard,
+    local_path,
     output,
 )
 from autotag.cli.run import Run, say
@@ -108,6 +109,7 @@ def write(
         Path | None,
         typer.Option(
             "--from",
+            parser=local_path,
             metavar="FILE",
             help="Write the tags that a library, or FILE of an earlier --out, holds, instead of tagging.",
             rich_help_panel=OUTPUT,

@@ -8,7 +8,7 @@ from autotag.errors import LibraryError
 from autotag.library.database import Library
 from autotag.library.opening import plainly
 from autotag.library.query import Found
-from autotag.library.rows import as_path, stored
+from autotag.library.rows import as_path, as_seconds, stored
 from autotag.library.spelling import known_path
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def duplicates(library: Library) -> list[list[str]]:
         "SELECT id, path, duration, embedding FROM embeddings JOIN tracks ON id = track ORDER BY duration, id"
     )
     with plainly(library.path, "read"):
-        durations = np.array([float(row[2] or 0) for row in rows])
+        durations = np.array([as_seconds(row[2]) for row in rows])
         packed = b"".join(bytes(row[3]) for row in rows)
         vectors = np.frombuffer(packed, np.int8).reshape(len(rows), SIZE).astype(np.float32)
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1)
@@ -123,7 +123,7 @@ def _nearest(library: Library, vector: bytes) -> Iterator[Near]:
     for number in np.argsort(-cosine, kind="stable").tolist():
         for path, duration, each in library.query(sql, ids[number]):
             with plainly(library.path, "read"):
-                near = Near(float(cosine[number]), as_path(path), float(duration or 0), each)
+                near = Near(float(cosine[number]), as_path(path), as_seconds(duration), each)
             yield near
 
 
@@ -142,7 +142,7 @@ def _is_copy(cosine: float, one: float, other: float) -> bool:
 def _duration(library: Library, path: str | None) -> float | None:
     found = library.query("SELECT duration FROM tracks WHERE path = ?", stored(path or ""))
     with plainly(library.path, "read"):
-        return next((float(duration) for (duration,) in found if duration is not None), None)
+        return next((as_seconds(duration) for (duration,) in found if duration is not None), None)
 
 
 def _heard(library: Library, audio: Any) -> tuple[bytes, float]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from autotag.errors import LibraryError
 from autotag.library.database import Library
 from autotag.library.opening import plainly
-from autotag.library.rows import as_path
+from autotag.library.rows import as_path, as_seconds
 from autotag.library.sql import Search, search
 from autotag.library.tags import Vocabulary
 from autotag.library.terms import parse
@@ -106,7 +106,7 @@ def rows_of(library: Library, asked: Search, limit: int | None = 50, sort: Sort 
             if not all(0 <= score <= 1 for _, score in tags):
                 raise ValueError(f"scores {each}, which are from 0 to 1")
             score = float(product) ** (1 / max(1, len(each)))
-            found.append(Found(as_path(path), float(duration or 0), score, tags))
+            found.append(Found(as_path(path), as_seconds(duration), score, tags))
     return found
 
 
@@ -128,6 +128,8 @@ def stats(library: Library, minimum: float = LIKELY) -> dict[str, Any]:
         "SELECT count(*), total(duration), total(coalesce(sha256, '') <> ?) FROM tracks WHERE ok",
         library.sha256,
     )
+    with plainly(library.path, "read"):
+        hours = as_seconds(seconds) / 3600
     failures = library.query(
         "SELECT error_kind, count(*) FROM tracks WHERE NOT ok GROUP BY error_kind ORDER BY 2 DESC, 1"
     )
@@ -140,7 +142,7 @@ def stats(library: Library, minimum: float = LIKELY) -> dict[str, Any]:
         "model": library.model,
         "tracks": tracks,
         "outdated": int(outdated),
-        "hours": seconds / 3600,
+        "hours": hours,
         "corrected": {"tracks": corrected, "tags": corrections},
         "failures": {str(kind): number for kind, number in failures},
         "minimum": float(minimum),

@@ -11,6 +11,9 @@ from typing import Any
 from autotag.result import Failure, Outcome, Result, Tag, from_row, to_row
 from autotag.system.files import LATEST
 
+TOO_LONG = 1e12
+"""Seconds that no file lasts."""
+
 
 def as_path(kept: Any) -> str:
     """A path as the table has it, as Python has it.
@@ -22,6 +25,18 @@ def as_path(kept: Any) -> str:
     if not isinstance(path, str) or not path or "\0" in path:
         raise ValueError(f"{kept!r:.60} is no path")
     return path
+
+
+def as_seconds(kept: Any) -> float:
+    """A duration as the table has it, in seconds.
+
+    Raises:
+        ValueError: it is none.
+    """
+    seconds = float(kept or 0)
+    if not 0 <= seconds < TOO_LONG:
+        raise ValueError(f"{seconds} is no duration")
+    return seconds
 
 
 def stored(path: str) -> str | bytes:

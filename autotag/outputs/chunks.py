@@ -90,6 +90,8 @@ def _chunks(
 ) -> list[_Chunk]:
     if end > bytes_in_file:
         raise Unwritable("its header announces more than the file holds. Convert it first")
+    if end < at:
+        raise Unwritable("its header says that it is empty, as where a recorder broke off. Convert it first")
     found: list[_Chunk] = []
     while at < end:
         head = part(file, at, 8)

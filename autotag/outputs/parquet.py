@@ -66,7 +66,7 @@ class Parquet:
 
     def close(self) -> None:
         self._journal.close()
-        if self._journal.stamps() or not self._path.exists():
+        if self._journal.stamps() or not _holds_something(self._path):
             with replacing(self._path) as part, parquet.ParquetWriter(part, SCHEMA, **CHECKED) as file:
                 kept = self._kept()
                 while rows := list(islice(kept, AT_ONCE)):
@@ -90,12 +90,12 @@ def journal_of(path: Path) -> Path:
 
 
 def read_outcomes(path: Path) -> Iterator[Outcome]:
-    """The outcomes in a Parquet file, without those of its journal; none if there is no file.
+    """The outcomes in a Parquet file, without those of its journal; none if there is no file or an empty one.
 
     Raises:
         SinkError: it is not one that `Parquet` wrote, or it is damaged.
     """
-    if not path.exists():
+    if not _holds_something(path):
         return
     number = 0
     try:
@@ -115,6 +115,10 @@ def read_outcomes(path: Path) -> Iterator[Outcome]:
         raise SinkError(
             f"{path}: row {number} is not a result ({error!s:.80}). Name another file."
         ) from error
+
+
+def _holds_something(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
 
 
 def as_table(outcomes: Iterable[Outcome]) -> Any:

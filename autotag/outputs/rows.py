@@ -48,7 +48,7 @@ class Jsonl:
         return iter(lines)
 
     def read(self, row: bytes) -> Outcome:
-        return from_dict(json.loads(row))
+        return from_dict(json.loads(row.decode()))
 
 
 class Csv:
@@ -113,6 +113,8 @@ class Rows:
             self._file.truncate(end)
             if not end:
                 self._append(layout.HEADER)
+            elif not self._ends_a_line():
+                self._append(b"\n")
         except BaseException:
             self._file.close()
             raise
@@ -153,6 +155,10 @@ class Rows:
         self._file.seek(0)
         return 0 if len(self._file.read(len(self._layout.START))) < len(self._layout.START) else end
 
+    def _ends_a_line(self) -> bool:
+        self._file.seek(-1, os.SEEK_END)
+        return self._file.read(1) == b"\n"
+
     def _append(self, row: bytes) -> None:
         """Write all of it, or nothing on a full disk."""
         end = os.fstat(self._file.fileno()).st_size
@@ -179,6 +185,8 @@ class Rows:
 def read_rows(path: Path, lines: "io.BufferedReader[Any]", layout: Layout) -> Iterator[tuple[Outcome, int]]:
     """The outcomes in a file, each with the bytes of its row; a last one that has broken off is left out.
 
+    One that lacks only the end of its line, as some editors leave it, is whole.
+
     Raises:
         SinkError: the file does not begin as one of autotag, or a row of it is damaged; it stays as it is.
     """
@@ -190,14 +198,18 @@ def read_rows(path: Path, lines: "io.BufferedReader[Any]", layout: Layout) -> It
     byte = len(lines.read(len(layout.HEADER)))
     line = 1 + layout.HEADER.count(b"\n")
     for row in layout.split(lines):
-        if not row.endswith(b"\n"):
-            return
+        whole = row.endswith(b"\n")
         try:
-            yield layout.read(row), len(row)
+            outcome = layout.read(row)
         except DAMAGE as error:
+            if not whole:
+                return
             raise SinkError(
                 f"{path}: line {line} (byte {byte}) is not a result ({error!s:.80}). Repair or delete the "
                 "line, or name another file."
             ) from error
+        if not (whole or outcome.ok):  # the end of its message may be missing
+            return
+        yield outcome, len(row)
         byte += len(row)
         line += row.count(b"\n")

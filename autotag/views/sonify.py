@@ -13,6 +13,11 @@ try:
     from librosa import griffinlim
 except ImportError as error:
     raise ExtraMissing("sonify needs the package librosa: pip install librosa") from error
+except RuntimeError as error:  # as numba raises, which keeps what it compiles
+    raise ExtraMissing(
+        "sonify needs a folder for what librosa compiles, and there is none that it may write to. "
+        "Set NUMBA_CACHE_DIR to one."
+    ) from error
 
 GRIFFIN_LIM_HOP = FRAME // 4
 """Samples between the frames that phases are found for: at 75 % overlap they fit together."""

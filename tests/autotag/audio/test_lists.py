@@ -36,12 +36,24 @@ def test_playlists(tmp_path: Path) -> None:
         "\n#EXTM3U\n#EXTINF:8,One\none.wav\n\nsub\\two.wav\n#EXTVLCOPT:x\n" + (folder / "a%20b.wav").as_uri()
     )
     a_b = Path(str(folder / "a%20b.wav"))
-    assert listed(text.encode(), folder) == [folder / "one.wav", folder / "sub" / "two.wav", a_b]
-    assert listed("#EXTM3U\ndrei ü.wav\n".encode("cp1252"), folder) == [folder / "drei ü.wav"]
+    assert listed(text.encode(), folder / "x.m3u") == [folder / "one.wav", folder / "sub" / "two.wav", a_b]
+    assert listed("#EXTM3U\ndrei ü.wav\n".encode("cp1252"), folder / "x.m3u") == [folder / "drei ü.wav"]
     pls = b"[playlist]\r\nFile1=one.wav\r\nTitle1=x\r\nfile2=gone.wav\r\nNumberOfEntries=2\r\n"
-    assert listed(pls, folder) == [folder / "one.wav", folder / "gone.wav"]
+    assert listed(pls, folder / "x.m3u") == [folder / "one.wav", folder / "gone.wav"]
+    text = "# made by hand\nsub/two.wav\n\ndrei%20%C3%BC.wav\na%20b.wav\n"
+    (folder / "a%20b.wav").touch()
+    assert listed(text.encode(), folder / "x.M3U8") == [
+        folder / "sub" / "two.wav",
+        folder / "drei ü.wav",
+        folder / "a%20b.wav",
+    ], "of two spellings the one that is there"
     absolute = str(tmp_path / "x.wav")
-    assert listed(f"#EXTM3U\n{absolute}\n".encode(), folder) == [Path(absolute)]
+    assert listed(f"#EXTM3U\n{absolute}\n".encode(), folder / "x.m3u") == [Path(absolute)]
+
+
+def test_entries_that_look_like_addresses_and_are_none() -> None:
+    names = ["//[foo/bar.mp3", "file://[x", "file:///a%00b.mp3", "http://[::1"]
+    assert listed("\n".join(["#EXTM3U", *names]).encode()) == list(map(Path, names))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
@@ -57,7 +69,27 @@ def test_a_list_on_the_command_line(autotag: Run, tmp_path: Path) -> None:
     assert (run.returncode, run.stdout.count('"ok": true')) == (0, 2), run.stderr
 
 
-def test_an_address_is_refused_as_it_was_typed(autotag: Run) -> None:
-    run = autotag("https://example.org/music//song.mp3")
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no device without an end")
+def test_a_list_without_an_end_is_refused(autotag: Run) -> None:
+    run = autotag("--files-from", "/dev/zero")
     assert run.returncode == 2
-    assert "https://example.org/music//song.mp3: autotag fetches nothing" in " ".join(run.stderr.split())
+    assert "'/dev/zero' is no list of files" in " ".join(run.stderr.replace("│", "").split())
+
+
+def test_an_address_is_refused_as_it_was_typed(autotag: Run, tmp_path: Path) -> None:
+    write_song(tmp_path / "one.wav")
+    (tmp_path / "radio.m3u").write_text("#EXTM3U\nhttps://example.org/live.mp3\none.wav\n")
+    run = autotag("--files-from", tmp_path / "radio.m3u", "--format", "line", "--hop", "x10")
+    assert (run.returncode, run.stdout.count("\n")) == (1, 1), run.stderr
+    assert "error: https://example.org/live.mp3: autotag fetches nothing." in run.stderr
+    for name, arguments in (
+        ("song.mp3", []),
+        ("tags.jsonl", ["song.mp3", "--out"]),
+        ("tags.jsonl", ["write", "--from"]),
+        ("library.sqlite", ["stats", "--library"]),
+        ("page.html", ["report", "song.mp3", "--out"]),
+    ):
+        run = autotag(*arguments, f"https://example.org/music//{name}")
+        assert run.returncode == 2
+        said = " ".join(run.stderr.replace("│", "").split())
+        assert f"https://example.org/music//{name}: autotag fetches nothing" in said

@@ -454,6 +454,8 @@ def test_models_lists_what_is_installed(autotag: Run) -> None:
         ("tagg", "tagg is no command and no file. Did you mean 'tag'?"),
         ("help", "help is no command and no file. Did you mean '--help'?"),
         ("modles", "modles is no command and no file. Did you mean 'models'?"),
+        ("TAG", "TAG is no command and no file. Did you mean 'tag'?"),
+        ("version", "version is no command and no file. Did you mean '--version'?"),
     ],
 )
 def test_a_mistyped_command_is_no_song(autotag: Run, word: str, message: str) -> None:
@@ -624,7 +626,7 @@ def test_a_current_folder_that_is_gone_and_too_few_descriptors_are_said(mixed: P
     setup = f"os.mkdir({str(gone)!r}); os.chdir({str(gone)!r}); os.rmdir({str(gone)!r})"
     run = _in_odd_surroundings(setup, "scan", ".", "--library", tmp_path / "library.sqlite")
     assert run.returncode == 1
-    assert run.stderr.startswith("error: the current folder is gone. Change to one that is there, or ")
+    assert run.stderr.startswith("error: the current folder is gone. Change to one that is there.")
     run = _in_odd_surroundings(
         "resource.setrlimit(resource.RLIMIT_NOFILE, (9, 9))", mixed, "--model", SMALL, "--jobs", 2
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from autotag.browse.held import Held
 from autotag.errors import LibraryError, LibraryNotFound, TagNotFound
 from autotag.library.alike import similar
 from autotag.library.database import Library
@@ -281,6 +282,23 @@ def test_scores_that_are_none_are_refused_where_they_are_used(tmp_path: Path, sc
         if score != "-0.5":  # too low to be found
             with pytest.raises(LibraryError, match="autotag did not write"):
                 find(library, ["piano"])
+
+
+@pytest.mark.parametrize("duration", ["9e999", "1e300", "-1", "'x'"])
+def test_durations_that_are_none_are_refused_where_they_are_used(tmp_path: Path, duration: str) -> None:
+    path = tmp_path / "library.sqlite"
+    with Library(path, MODEL) as library:
+        library.write(track("a", MODEL, piano=0.9))
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(f"UPDATE tracks SET duration = {duration}")
+    with Library(path) as library:
+        with pytest.raises(LibraryError, match="autotag did not write"):
+            find(library, ["piano"])
+        with pytest.raises(LibraryError, match="autotag did not write"):
+            Held(library)
+        if duration != "'x'":  # which SQLite adds as zero
+            with pytest.raises(LibraryError, match="autotag did not write"):
+                stats(library)
 
 
 def test_one_that_another_program_has_locked_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

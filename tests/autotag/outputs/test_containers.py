@@ -2,6 +2,7 @@
 
 import io
 import random
+import re
 import shutil
 import struct
 import subprocess
@@ -371,11 +372,13 @@ def test_what_cannot_be_taken_back_is_refused_and_left_alone(tmp_path: Path) -> 
         "syncs.mp3": id3(frame(b"TPE1", b"\0a\xff\0b\xff\xff", bits=8), 3, 0x80) + MP3,
         "large.flac": flac([(4, vorbis(b"A=" + bytes(2**24 - 100)))]),
         "cut.flac": flac([(4, vorbis(b"A=b")[:-2])]),
+        "broke-off.wav": b"RIFF" + bytes(4) + b"WAVEfmt " + bytes(20) + b"data" + bytes(4) + bytes(800),
     }.items():
         path = tmp_path / name
         path.write_bytes(data)
-        with pytest.raises(AudioError):
+        with pytest.raises(AudioError, match=re.escape(name)) as found:
             write_tags(path, SHORT)
+        assert ".tmp" not in str(found.value)
         assert path.read_bytes() == data
     assert not list(tmp_path.glob(".autotag-*"))
 

@@ -368,6 +368,21 @@ def opened(path: Path) -> Sink:
 
 
 @pytest.mark.parametrize("ending", [".jsonl", ".csv"])
+def test_a_last_row_without_the_end_of_its_line_is_read_unless_its_message_may_be_cut(
+    tmp_path: Path, ending: str
+) -> None:
+    path = tmp_path / f"tags{ending}"
+    for last, read in ((result("b"), ["a", "b"]), (Failure("b", "UnreadableAudio", "cut"), ["a"])):
+        path.unlink(missing_ok=True)
+        sink = opened(path)
+        sink.write(result("a"))
+        sink.write(last)
+        sink.close()
+        path.write_bytes(path.read_bytes()[:-1])
+        assert [outcome.path for outcome in read_outcomes(path)] == read
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".csv"])
 def test_a_last_row_that_broke_off_anywhere_is_dropped(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"tags{ending}"
     sizes = [0]
@@ -382,7 +397,7 @@ def test_a_last_row_that_broke_off_anywhere_is_dropped(tmp_path: Path, ending: s
     for length in sorted({*range(0, len(data), 11), *near}):
         path.write_bytes(data[:length])
         sink = opened(path)
-        whole = sum(end <= length for end in ends[1:])
+        whole = sum(end <= length + 1 for end in ends[1:])  # the end of a line is not needed
         assert list(sink.stamps()) == NAMES[:whole]
         for name in NAMES[whole:]:
             sink.write(result(name))
@@ -671,6 +686,30 @@ def test_on_a_full_disk_whole_rows_are_kept(folder: Path, whole: Path, tmp_path:
     tally = tag_into(audio_files([folder]), out, SMALL, TagRequest(top=0), jobs=1)
     assert tally.skipped == len(kept)
     assert rows(out) == rows(whole)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with a name")
+@pytest.mark.parametrize(
+    "command", [("embed", "-o", "rows.npy"), ("taggram", "-o", "page.html"), ("report", "-o", "page.html")]
+)
+def test_a_pipe_is_no_place_for_what_replaces_it(
+    autotag: Run, song: Path, tmp_path: Path, command: tuple[str, str, str]
+) -> None:
+    pipe = tmp_path / command[2]
+    os.mkfifo(pipe)
+    run = autotag(command[0], song, command[1], pipe)
+    assert (run.returncode, pipe.is_fifo()) == (2, True)
+    assert "is a pipe or device. Name a file." in " ".join(run.stderr.replace("│", "").split())
+
+
+def test_an_empty_parquet_is_filled(tmp_path: Path) -> None:
+    path = tmp_path / "tags.parquet"
+    path.touch()
+    assert list(read_outcomes(path)) == []
+    sink = opened(path)
+    sink.write(result("a"))
+    sink.close()
+    assert [outcome.path for outcome in read_outcomes(path)] == ["a"]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device")

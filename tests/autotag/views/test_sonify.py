@@ -1,6 +1,8 @@
 """What is heard: from the spectrogram back to sound, in a file and on a page."""
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from autotag.views.picture import spectrogram
 from autotag.views.sonify import correlation, decibels, likeness, sonify
 from autotag.views.sonify_page import sonified
 from tests.browser import Browser
-from tests.conftest import AWKWARD, SONG, Run
+from tests.conftest import AWKWARD, ROOT, SONG, Run
 
 
 def test_what_is_heard_looks_like_the_song_at_its_resolution(autotag: Run, tmp_path: Path) -> None:
@@ -39,6 +41,18 @@ def test_a_song_is_not_overwritten(autotag: Run, tmp_path: Path) -> None:
     assert (run.returncode, run.stdout) == (2, "")
     assert "is the file that is read. Name another file." in run.stderr
     assert (tmp_path / "song.mp3").read_bytes() == SONG.read_bytes()
+
+
+def test_without_a_place_for_what_is_compiled_one_is_asked_for(tmp_path: Path) -> None:
+    code = (
+        "from numba.core.caching import CacheImpl; CacheImpl._locator_classes = []; "
+        "from autotag.cli.main import main; main()"
+    )
+    command = [sys.executable, "-c", code, "sonify", str(SONG), "-o", str(tmp_path / "heard.wav")]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert run.returncode == 2
+    assert "Set NUMBA_CACHE_DIR to one." in run.stderr
+    assert run.stderr.count("\n") == 1
 
 
 def test_another_format_and_an_excerpt(autotag: Run, tmp_path: Path) -> None:
