@@ -64,8 +64,10 @@ def tag_files(
 
 def entries(paths: Iterable[PathInput] | PathInput) -> Generator[str, None, None]:
     """Paths as text, of whatever class they are; one path is a list of one. What is none stays as it is."""
-    for path in [paths] if isinstance(paths, str | os.PathLike) else paths:
-        yield os.fsdecode(path) if isinstance(path, os.PathLike) else path
+    from autotag.audio.content import is_one
+
+    for path in [paths] if is_one(paths) else paths:  # type: ignore[union-attr]
+        yield str(os.fsdecode(path)) if isinstance(path, str | os.PathLike) else path  # type: ignore[misc]
 
 
 def processes(files: int, jobs: int) -> int:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from autotag.audio.content import AudioInput
+from autotag.audio.content import AudioInput, is_one
 from autotag.audio.decode import Audio
 from autotag.audio.held import Held
 from autotag.audio.mel import log_mel_blocks
@@ -97,8 +97,13 @@ class Tagger:
     def tag_all(
         self, audios: "Iterable[AudioInput] | AudioInput", request: TagRequest = TagRequest()
     ) -> Iterator[Outcome]:
-        """Tag sound after sound; one that cannot be tagged is a Failure and stops nothing."""
-        for audio in [audios] if isinstance(audios, str | bytes | PathLike) else audios:
+        """Tag sound after sound; one that cannot be tagged is a Failure and stops nothing.
+
+        Args:
+            audios: as of `tag`; one is a list of one.
+            request: as of `tag`.
+        """
+        for audio in [audios] if is_one(audios) else audios:  # type: ignore[union-attr]
             yield self.attempt(audio, request)  # type: ignore[arg-type]
 
     def attempt(

@@ -13,8 +13,8 @@ from autotag.audio.source import Source
 from autotag.audio.streams import DTS, IEC_61937, ac3_length, begins, chained
 from autotag.errors import NotAudio
 
-QUIET_BLOCKS = 16
-"""Blocks of zeros that may come before a bitstream."""
+QUIET_BLOCKS = 160
+"""Blocks of zeros that may come before a bitstream: at 48 kHz in stereo almost two minutes."""
 
 
 class Coded(NamedTuple):
@@ -25,7 +25,18 @@ class Coded(NamedTuple):
     swapped: bool
 
 
-_TYPES = {1: "AC-3", 11: "DTS", 12: "DTS", 13: "DTS", 17: "DTS-HD", 21: "E-AC-3", 22: "TrueHD"}
+_TYPES = {
+    1: "AC-3",
+    4: "MPEG audio",
+    5: "MPEG audio",
+    7: "AAC",
+    11: "DTS",
+    12: "DTS",
+    13: "DTS",
+    17: "DTS-HD",
+    21: "E-AC-3",
+    22: "TrueHD",
+}
 
 
 def recognised(block: Array) -> Coded | None:
@@ -36,8 +47,9 @@ def recognised(block: Array) -> Coded | None:
         if len(bursts) > 1 and all(at % 2 == 0 for at in bursts):
             name = _TYPES.get(data[bursts[0] + 4] & 0x1F, "coded sound")
             return Coded("spdif", f"{name} in an IEC 61937 bitstream", swapped)
-        if chained(data, b"\x0b\x77", ac3_length) is not None:
-            return Coded("ac3", "an AC-3 bitstream", swapped)
+        if (at := chained(data, b"\x0b\x77", ac3_length)) is not None:
+            extended = data[at + 5] >> 3 > 10
+            return Coded("ac3", f"an {'E-' * extended}AC-3 bitstream", swapped)
         for sync in DTS if not swapped else ():
             places = _places(sync, data)
             if len(places) > 2 and len({after - before for before, after in pairwise(places)}) == 1:

@@ -4,9 +4,11 @@ import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Real
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
+import numpy as np
 from numpy.typing import NDArray
 
 from autotag.audio.folders import check
@@ -23,6 +25,13 @@ PIECE = 1 << 20
 
 AHEAD = 1 << 16
 """Bytes that are read at once for a decoder that asks for a few."""
+
+
+def is_one(audio: object) -> bool:
+    """Whether this is one sound and no list of some, though it could be gone through as one."""
+    if isinstance(audio, tuple):
+        return len(audio) == 2 and isinstance(audio[0], np.ndarray) and isinstance(audio[1], Real)
+    return isinstance(audio, str | os.PathLike | bytes | bytearray | memoryview) or hasattr(audio, "read")
 
 
 class Content:

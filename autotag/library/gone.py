@@ -39,10 +39,10 @@ def _is_away(folder: str) -> bool:
         return True
 
 
-def is_missing(path: str) -> bool:
-    """Whether there is nothing of that name; not where that cannot be known."""
+def is_missing(path: str, behind_links: bool = False) -> bool:
+    """Whether there is nothing of that name, or none behind a link; not where that cannot be known."""
     try:
-        os.lstat(path)
+        os.stat(path, follow_symlinks=behind_links)  # noqa: PTH116
     except (FileNotFoundError, NotADirectoryError):
         return True
     except (OSError, ValueError):

@@ -1,5 +1,6 @@
 """Results of many files kept in one: `tag_into` fills it and goes on, `read_outcomes` reads it back."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -8,6 +9,7 @@ from pathlib import Path
 from autotag.batch import PathInput, entries, tag_files
 from autotag.config import DEFAULT
 from autotag.errors import Crashed, SinkError
+from autotag.library.gone import is_missing
 from autotag.library.spelling import as_known
 from autotag.models.registry import ModelChoice, ModelFile, find
 from autotag.outputs.sink import ENDINGS, Sink, Stamp, alone, one_choice
@@ -50,7 +52,8 @@ def tag_into(
     """Tag files into a `.jsonl`, `.csv`, `.parquet` or `.sqlite` file; those that it holds are skipped.
 
     A file is skipped if its path, size, time and model are those of its row. Each result is in the file as
-    soon as it is there, and stays whatever happens, so that the same call goes on after an interruption.
+    soon as it is there, and stays whatever happens, so that the same call goes on after an interruption. So
+    does the row of a link whose target is away, which has failed.
 
     Args:
         paths: of audio files; one path is a list of one. An entry that is none has failed, and has no row.
@@ -78,7 +81,8 @@ def tag_into(
         wanted = replace(request, embed="mean") if Path(out).suffix == ".sqlite" else request
         with closing(tag_files(todo, model, wanted, jobs=jobs or usable_cores())) as outcomes:
             for done, outcome in enumerate(outcomes, 1):
-                sink.write(outcome)
+                if not _is_away(outcome, stamps):
+                    sink.write(outcome)
                 counts[outcome.ok] += 1
                 tell(done, total, outcome)
         for done, entry in enumerate(bad, len(todo) + 1):
@@ -176,6 +180,14 @@ def _is_as_it_was(path: Path, stamp: Stamp) -> bool:
     from autotag.outputs.filetags import is_own_write
 
     return stamp.ok and stamp.modified is not None and is_own_write(path, stamp.size, stamp.modified)
+
+
+def _is_away(outcome: Outcome, stamps: Mapping[str, Stamp]) -> bool:
+    """Whether what is known of a file is behind a link that leads nowhere now, its disk not mounted."""
+    path = outcome.path
+    if outcome.ok or path is None or path not in stamps or not stamps[path].ok:
+        return False
+    return os.path.islink(path) and is_missing(path, behind_links=True)  # noqa: PTH114
 
 
 def _is_done(stamp: Stamp, model: ModelFile, retry_failed: bool) -> bool:

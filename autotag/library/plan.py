@@ -139,7 +139,8 @@ def _look(
             status = os.stat(path)  # noqa: PTH116
         except OSError:
             if path in known and os.path.islink(path):  # noqa: PTH114
-                found.away[path] = 1
+                if not asked.drop_missing:
+                    found.away[path] = 1
             else:  # tagging it will say why
                 seen[path] = Stamp(None, None, None, None, False)
             continue
@@ -178,7 +179,7 @@ def _gone(
     places: dict[str, str | None] = {}
     include, exclude = (Patterns(asked.rules.get(name, ())) for name in ("include", "exclude"))
     for path, stamp in known.items():
-        if path in seen or path in found.away or not is_missing(path):
+        if path in seen or path in found.away or not is_missing(path, behind_links=asked.drop_missing):
             continue
         root = root_of[path]
         name = os.path.relpath(path, root) if path != root else path

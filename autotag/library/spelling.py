@@ -12,10 +12,12 @@ from autotag.library.rows import as_path, stored
 
 
 def as_known(paths: Iterable[str | os.PathLike[str]], known: Collection[str]) -> list[Path]:
-    """The paths, each once, and as it is known where that is another spelling of it."""
-    given = [os.fspath(path) for path in paths]
-    spelled = known_spellings([path for path in given if path not in known], known)
-    return [Path(path) for path in dict.fromkeys(spelled.get(path, path) for path in given)]
+    """The files, each once, and as it is known where that is another spelling, else as it came first."""
+    given = list(dict.fromkeys(str(Path(path)) for path in paths))
+    new = [path for path in given if path not in known]
+    spelled = known_spellings(new, known)
+    spelled |= known_spellings(rest := [path for path in new if path not in spelled], rest)
+    return list(dict.fromkeys(Path(spelled.get(path, path)) for path in given))
 
 
 def known_spellings(paths: Collection[str], known: Collection[str]) -> dict[str, str]:

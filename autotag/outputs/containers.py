@@ -34,6 +34,8 @@ Removed = list[tuple[int, bytes]]
 MOST_ITEMS = 100_000
 """Frames, comments or atoms in a file: more are no tags."""
 
+_UNSEEN = "\0\u200b\u2060\ufeff" + "".join(filter(str.isspace, map(chr, range(0x3001))))
+
 BLOCK = 1 << 20
 """Bytes that are copied at a time."""
 
@@ -111,7 +113,7 @@ class TagContainer:
     def get(self, field: str) -> Values:
         """The values of a field; blank ones are none."""
         found = (v for item in self.items if self.field(item) == field for v in self.values(item))
-        return tuple(dict.fromkeys(value for value in found if value.strip("\0 \t\r\n")))
+        return tuple(dict.fromkeys(value for value in found if not is_blank(value)))
 
     def take(self, *fields: str) -> dict[str, Removed]:
         """Take the items of fields away; their places are those among all items."""
@@ -134,6 +136,11 @@ class TagContainer:
     def others(self) -> list[bytes]:
         """The items that are no business of autotag's."""
         return [item for item in self.items if self.field(item) is None]
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of a text can be seen."""
+    return not text.strip(_UNSEEN)
 
 
 def part(file: BinaryIO, start: int, length: int) -> bytes:

@@ -73,8 +73,7 @@ def put_copy(
         with _copy(target.parent) as (name, file, release):
             owner = _give(file, target, status)
             with target.open("rb") as source:
-                for data in patched(source, patches):
-                    file.write(data)
+                _write(file, patched(source, patches), _has_holes(status))
             file.flush()
             shutil.copystat(target, name)
             os.utime(name, ns=(status.st_atime_ns, modified))
@@ -95,6 +94,21 @@ def put_copy(
             os.fsync(folder)
             os.close(folder)
     return owner
+
+
+def _has_holes(status: os.stat_result) -> bool:
+    """Whether a file takes less of the disk than its size, as one does that was not yet downloaded whole."""
+    return hasattr(status, "st_blocks") and 512 * status.st_blocks < status.st_size
+
+
+def _write(file: BinaryIO, pieces: Iterable[bytes], holes: bool) -> None:
+    """Write pieces; if there are to be holes, one in place of each that is all zeros."""
+    for data in pieces:
+        if holes and data.count(0) == len(data):
+            file.seek(len(data), os.SEEK_CUR)
+        else:
+            file.write(data)
+    file.truncate()  # so that a hole at the end counts
 
 
 def tidy(folder: Path) -> None:

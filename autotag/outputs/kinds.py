@@ -21,6 +21,7 @@ from autotag.outputs.containers import (
     TagContainer,
     Unwritable,
     Values,
+    is_blank,
     part,
 )
 from autotag.outputs.id3 import Id3, size_of_tag, v1_of
@@ -98,7 +99,7 @@ def _container(file: BinaryIO, size: int) -> TagContainer:
         raise Damaged(f"its bytes are {what}" if size else "it is empty")
     for field, others in _elsewhere(file, tags, end).items():
         values = (*found.elsewhere.get(field, ()), *others)
-        if values := tuple(dict.fromkeys(value for value in values if value.strip())):
+        if values := tuple(dict.fromkeys(value for value in values if not is_blank(value))):
             found.elsewhere[field] = values
     return found
 

@@ -243,3 +243,9 @@ def test_paths_of_a_class_of_the_script_are_paths(songs: list[Path], tmp_path: P
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     run = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment)
     assert run.stdout == f"{songs[0]} {songs[1]}\n" * 2, run.stderr
+
+
+def test_a_path_of_any_class_is_text_in_its_outcome(songs: list[Path]) -> None:
+    for paths in (np.array([str(songs[0])]), np.str_(songs[0])):
+        (outcome,) = tag_files(paths, SMALL, jobs=0)
+        assert type(outcome.path) is str

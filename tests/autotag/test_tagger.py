@@ -1,5 +1,6 @@
 """One model, any sound: what is tagged, how long it may be, and what a Tagger outlives."""
 
+import io
 import pickle
 import subprocess
 import sys
@@ -237,8 +238,14 @@ def test_a_tagger_shows_its_model_and_travels_as_it(tagger: Tagger, song: Path) 
 
 
 def test_one_name_is_one_file_and_a_bad_entry_is_a_failure_of_its_own(tagger: Tagger, song: Path) -> None:
-    (one,) = tagger.tag_all(str(song))
-    assert one.ok
+    data = song.read_bytes()
+    one = str(song), np.str_(song), song, data, bytearray(data), io.BytesIO(data)
+    for sound in (*one, (music(30, 12000), 12000), (music(30, 12000), np.int64(12000))):
+        assert [outcome.ok for outcome in tagger.tag_all(sound)] == [True]  # type: ignore[arg-type]
+    assert [outcome.ok for outcome in tagger.tag_all((str(song), song))] == [
+        True,
+        True,
+    ]  # no sound and a rate
     for entry in (None, float("nan"), 7):
         bad, good = tagger.tag_all([entry, song])  # type: ignore[list-item]
         assert (bad.ok, good.ok) == (False, True)

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def bitstream(folder: Path, codec: str, container: str) -> bytes:
+def bitstream(folder: Path, codec: str, container: str, *options: str) -> bytes:
     soundfile.write(folder / "song.wav", np.stack([music(8, 48000)] * 2, 1), 48000)
     command = [
         str(PROGRAM),
@@ -31,6 +31,7 @@ def bitstream(folder: Path, codec: str, container: str) -> bytes:
         "song.wav",
         "-c:a",
         codec,
+        *options,
         "-strict",
         "-2",
         "-f",
@@ -54,7 +55,9 @@ def as_samples(data: bytes, swapped: bool = False) -> NDArray[np.int16]:
     [
         ("ac3", "spdif", "AC-3 in an IEC 61937 bitstream"),
         ("eac3", "spdif", "E-AC-3 in an IEC 61937 bitstream"),
+        ("mp2", "spdif", "MPEG audio in an IEC 61937 bitstream"),
         ("ac3", "ac3", "an AC-3 bitstream"),
+        ("eac3", "eac3", "an E-AC-3 bitstream"),
         ("dca", "dts", "a DTS bitstream"),
         ("libmp3lame", "mp3", "an MP3"),
         ("mp2", "mp2", "an MP3"),
@@ -81,6 +84,29 @@ def test_a_bitstream_is_decoded_and_said(
     excerpt = Audio(file.getvalue(), 12000, 3)
     assert sum(map(len, excerpt)) == 36000
     assert excerpt.duration == pytest.approx(audio.duration)
+
+
+def test_of_14_bits_in_a_word_or_after_a_long_silence(tmp_path: Path) -> None:
+    pytest.importorskip("av", reason="PyAV, which decodes it, is not installed")
+    data = bitstream(tmp_path, "dca", "dts", "-b:a", "768k")
+    frames = [b"\x7f\xfe\x80\x01" + frame for frame in data.split(b"\x7f\xfe\x80\x01")[1:]]
+    for order in "<>":
+        packed = b"".join(in_14_bits(frame, order).ljust(2048, b"\0") for frame in frames)
+        audio = Audio((as_samples(packed), 48000), 12000)
+        assert delay(np.concatenate(list(audio)), music(8, 12000)) < 1500
+        assert audio.warnings == ["holds a DTS bitstream in place of samples: decoded"]
+    silence = np.zeros((60 * 48000, 2), np.int16)
+    audio = Audio((np.concatenate([silence, as_samples(data)]), 48000), 12000)
+    assert delay(np.concatenate(list(audio)), music(8, 12000)) < 1500
+
+
+def in_14_bits(frame: bytes, order: str) -> bytes:
+    """A frame as discs hold it, so that it plays as a hiss and does not clip: 14 bits in a word of 16."""
+    bits = np.unpackbits(np.frombuffer(frame, np.uint8))
+    rows = np.concatenate([bits, np.zeros(-len(bits) % 14, np.uint8)]).reshape(-1, 14).astype(np.int32)
+    words = rows @ (1 << np.arange(13, -1, -1))
+    data: bytes = (words - ((words & 0x2000) << 1)).astype(f"{order}i2").tobytes()
+    return data
 
 
 def test_without_pyav_it_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -139,6 +139,20 @@ def test_rows_from_before_a_write_can_be_written_again(song: Path, autotag: Run)
 
 
 @on_posix
+@on_posix
+def test_holes_stay(song: Path) -> None:
+    with song.open("r+b") as file:
+        file.truncate(len(OLD) + (8 << 20))
+    before, size = song.stat(), song.stat().st_size
+    if 512 * before.st_blocks >= size:
+        pytest.skip("this file system has no holes")
+    assert write_tags(song, ROCK).changes
+    assert 512 * song.stat().st_blocks < size / 2
+    undo_tags(song)
+    assert 512 * song.stat().st_blocks < size / 2
+    assert song.read_bytes() == OLD.ljust(size, b"\0")
+
+
 def test_a_broken_hard_link_is_said_and_can_be_avoided(song: Path, autotag: Run) -> None:
     other = song.with_name("other.mp3")
     os.link(song, other)

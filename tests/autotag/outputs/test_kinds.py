@@ -163,7 +163,7 @@ def test_a_person_s_genre_and_mood_stay_wherever_they_stand(tmp_path: Path, wher
 
 
 @pytest.mark.parametrize("suffix", ["mp3", "flac", "ogg", "m4a", "wav"])
-@pytest.mark.parametrize("blank", ["", " \t"])
+@pytest.mark.parametrize("blank", ["", " \t", "\u00a0\u3000", "\u200b"])
 def test_what_is_blank_is_no_genre(tmp_path: Path, suffix: str, blank: str) -> None:
     path = make(tmp_path, suffix)
     file = mutagen.File(path)

@@ -303,6 +303,44 @@ def test_one_path_is_a_list_of_one_and_an_entry_that_is_none_has_failed(tmp_path
     assert len(out.read_text().splitlines()) == 1
 
 
+@on_posix
+def test_spellings_of_one_file_are_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "music").mkdir()
+    (tmp_path / "link").symlink_to("music")
+    soundfile.write(tmp_path / "music" / "a.wav", music(1, 12000), 12000)
+    monkeypatch.chdir(tmp_path)
+    spelled = [
+        "music/a.wav",
+        "./music/a.wav",
+        "link/../music/a.wav",
+        str(tmp_path / "music/a.wav"),
+        "link/a.wav",
+    ]
+    tally = tag_into(spelled, "tags.jsonl", SMALL, jobs=1)
+    assert (tally.tagged, tally.failed) == (1, 0)
+    assert [row["path"] for row in rows(Path("tags.jsonl"))] == ["music/a.wav"]
+
+
+@on_posix
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_row_stays_while_the_target_of_its_link_is_away(tmp_path: Path, ending: str) -> None:
+    disk, link, out = tmp_path / "disk", tmp_path / "a.wav", tmp_path / f"tags{ending}"
+    disk.mkdir()
+    soundfile.write(disk / "a.wav", music(1, 12000), 12000)
+    link.symlink_to(disk / "a.wav")
+    assert tag_into(link, out, SMALL, jobs=1).tagged == 1
+    before = rows(out)
+    disk.rename(tmp_path / "unmounted")
+    said: list[str] = []
+    tally = tag_into(
+        link, out, SMALL, jobs=1, progress=lambda *told: said.append(getattr(told[2], "message", ""))
+    )
+    assert (tally.failed, rows(out)) == (1, before)
+    assert "Is its disk mounted?" in said[-1]
+    (tmp_path / "unmounted").rename(disk)
+    assert tag_into(link, out, SMALL, jobs=1).skipped == 1
+
+
 def test_tags_that_were_chosen_otherwise_are_not_mixed(autotag: Run, tmp_path: Path) -> None:
     out = tmp_path / "tags.jsonl"
     for number in range(2):
