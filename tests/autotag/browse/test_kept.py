@@ -131,8 +131,15 @@ def test_a_library_of_another_version_and_a_port_in_use_are_said(autotag: Run, l
 def test_it_prints_its_address_and_serves_until_it_is_interrupted(library: Path) -> None:
     command = [sys.executable, "-m", "autotag", "browse", str(library)]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, env=environment, **pipes) as served:  # type: ignore[call-overload]
+    with subprocess.Popen(
+        command,
+        text=True,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as served:
+        assert served.stdout
         address = served.stdout.readline().strip()
         with urlopen(f"{address}rows?words=piano") as answer:
             assert json.load(answer)["total"] == 2

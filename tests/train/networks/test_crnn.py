@@ -82,7 +82,7 @@ def test_every_step_knows_it(
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "report.md").read_text("utf-8")
     assert "1 runs of 0 of 100 configurations, and of 1 outside the study's grid" in text
-    assert f"| {SMALL.name} | 1 |  |" in text.split("## Outside the study's grid")[1].split("##")[0]
+    assert f"| {SMALL.name} | 1 |  |" in text.split("## Outside the grid of the study")[1].split("##")[0]
 
     power, _ = mel_power(read(data), SMALL, cache)
     segments = compress(power[12:, :, :: SMALL.hop], SMALL.log)
