@@ -32,7 +32,7 @@ SLOWEST = 1000
 class Audio:
     """Sound that iterates as float32 blocks [n], mono, at `sr` Hz.
 
-    Channels are averaged before resampling; where they cancel, one is taken. An offset is removed. A
+    Channels are averaged before resampling; where they cancel, one is taken. A constant offset is removed. A
     file that is damaged, or breaks off, gives what can be decoded of it.
 
     Args:

@@ -1,9 +1,7 @@
-"""One channel of many, as they are heard: not what is left where they cancel, and no offset."""
+"""One channel of many, as they are heard: not what is left where they cancel, and no constant offset."""
 
-from collections import deque
-from collections.abc import Collection, Iterator
-from functools import cached_property, lru_cache
-from itertools import chain, islice
+from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 
@@ -19,23 +17,17 @@ CANCELS_WHOLLY = 0.01
 OFFSET = 3e-4
 """A constant offset below this, -70 dBFS, is left alone."""
 
-CERTAIN = 4.0
-"""An offset that is fewer standard errors from 0 may be chance: bass that does not end with a piece."""
-
 SCATTER = 2.0
-"""At the beginning it may be fewer, if it is constant: so many standard deviations of the means of pieces."""
+"""An offset of fewer standard deviations of the means of windows is left alone too: it is not constant."""
 
-ALIKE = 3
-"""Pieces in a row that are no coincidence."""
+FEW = 4
+"""Fewer windows than this do not show how much their means scatter."""
 
-PIECE = 2.0
-"""Seconds of which an offset is estimated."""
-
-PARTS = 8
-"""Parts of a piece, or more, whose means show by how much its own may be off."""
+AHEAD = 6.0
+"""Seconds that the first estimate of an offset is made from."""
 
 MEMORY = 10.0
-"""Seconds over which cancelling is averaged."""
+"""Seconds over which cancelling and offset are averaged."""
 
 FLOOR = 1e-9
 """Power per sample, -90 dBFS: what is quieter cannot cancel."""
@@ -108,104 +100,57 @@ def _mean(block: Array) -> float:
 
 
 def without_offset(blocks: Iterator[tuple[Array, float]], samplerate: int) -> Iterator[Array]:
-    """The blocks [n], which come with their means, without an offset that is constant or moves slowly.
+    """The blocks [n], which come with their means, without a constant offset if there is one.
 
-    It is estimated piece by piece, and goes in a straight line from the middle of one piece to the middle of
-    the next, because a step would be heard. A song that rumbles below what can be heard stays as it is.
+    Some seconds are looked at before the first block is given out. It is an offset if their means are alike;
+    in a song that rumbles below what can be heard they are not, and it stays as it is.
     """
-    earlier: _Piece | None = None
-    now: _Piece | None = None
-    for later in chain(_estimated(_pieces(blocks, round(PIECE * samplerate))), (None,)):
-        if now is not None:
-            yield from now.without_offset(earlier, later)
-        earlier, now = now, later
-
-
-def _estimated(pieces: "Iterator[_Piece]") -> "Iterator[_Piece]":
-    """The pieces with their offsets: from where `ALIKE` in a row have one until one has none."""
-    coming = deque(islice(pieces, ALIKE))
-    has_one = _alike(coming) or _constant(coming)
-    while coming:
-        now = coming.popleft()
-        has_one = abs(now.mean) > OFFSET and has_one
-        now.offset = now.mean if has_one else 0.0
-        yield now
-        coming.extend(islice(pieces, 1))
-        has_one = has_one or (len(coming) == ALIKE and _alike(coming))
-
-
-def _alike(pieces: "Collection[_Piece]") -> bool:
-    """Whether their means are of one sign, and none is chance."""
-    return len({piece.mean > 0 for piece in pieces}) == 1 and all(piece.certain for piece in pieces)
-
-
-def _pieces(blocks: Iterator[tuple[Array, float]], samples: int) -> "Iterator[_Piece]":
-    """The blocks in pieces of so many samples or more; what is left at the end is part of the last one."""
-    piece: list[tuple[Array, float]] = []
     held: list[tuple[Array, float]] = []
-    count = 0
-    for each in blocks:
-        for block, mean in _split(*each, samples):
-            held.append((block, mean))
-            count += len(block)
-            if count >= samples:
-                if piece:
-                    yield _Piece(piece)
-                piece, held, count = held, [], 0
-    if piece or held:
-        yield _Piece([*piece, *held])
+    seconds = 0.0
+    offset: _Offset | None = None
+    for block, mean in blocks:
+        if offset is not None:
+            yield offset.removed(block, mean)
+            continue
+        held.append((block, mean))
+        seconds += len(block) / samplerate
+        if seconds >= AHEAD:
+            offset = _Offset(held, samplerate)
+            yield from (offset.removed(*item) for item in held)
+            held = []
+    if held:
+        offset = _Offset(held, samplerate)
+        yield from (offset.removed(*item) for item in held)
 
 
-def _split(block: Array, mean: float, samples: int) -> list[tuple[Array, float]]:
-    """A block, with its mean, in parts that have so many samples or more, but fewer than twice as many."""
-    parts = len(block) // samples
-    return [(part, _mean(part)) for part in np.array_split(block, parts)] if parts > 1 else [(block, mean)]
+class _Offset:
+    """The offset, estimated from blocks and followed from there on."""
 
+    def __init__(self, blocks: list[tuple[Array, float]], samplerate: int) -> None:
+        means = [mean for _, mean in blocks]
+        self._samplerate = samplerate
+        self._mean = sum(means) / len(means)
+        self._variance = sum((mean - self._mean) ** 2 for mean in means) / len(means)
+        if len(blocks) < FEW:  # so that these may be alike by chance: their parts say how far they may be off
+            parts = [_mean(part) for block, _ in blocks for part in np.array_split(block, 8) if len(part)]
+            self._variance = max(self._variance, float(np.var(parts)) / len(parts))
+        self._known = len(blocks)
+        self._now = self._target()
 
-def _constant(pieces: "Collection[_Piece]") -> bool:
-    """Whether their means are nearly the same, and not nearly 0."""
-    if len(pieces) < ALIKE:
-        return False
-    means = [piece.mean for piece in pieces]
-    return bool(abs(np.mean(means)) > max(OFFSET, SCATTER * float(np.std(means))))
+    def _target(self) -> float:
+        certain = max(OFFSET, SCATTER * self._variance**0.5)
+        return self._mean if abs(self._mean) > certain else 0.0
 
-
-class _Piece:
-    """Blocks one after the other.
-
-    Attributes:
-        mean: of them.
-        offset: what of it is one.
-    """
-
-    def __init__(self, blocks: list[tuple[Array, float]]) -> None:
-        self.blocks = blocks
-        self.samples = sum(len(block) for block, _ in blocks)
-        self.mean = sum(len(block) * mean for block, mean in blocks) / max(1, self.samples)
-        self.offset = 0.0
-
-    @cached_property
-    def certain(self) -> bool:
-        """Whether the mean is more than chance."""
-        if abs(self.mean) <= OFFSET:
-            return False
-        count = -(-PARTS // len(self.blocks))  # of each block
-        parts = [
-            _mean(part) for block, _ in self.blocks for part in np.array_split(block, count) if len(part)
-        ]
-        return bool(abs(self.mean) > CERTAIN * np.std(parts) / len(parts) ** 0.5)
-
-    def without_offset(self, earlier: "_Piece | None", later: "_Piece | None") -> Iterator[Array]:
-        """The blocks without it, next to the pieces before and behind."""
-        known = [(0.5 * self.samples, self.offset)]
-        if earlier is not None:
-            known.insert(0, (-0.5 * earlier.samples, earlier.offset))
-        if later is not None:
-            known.append((self.samples + 0.5 * later.samples, later.offset))
-        places, offsets = zip(*known, strict=True)
-        at = 0
-        for block, _ in self.blocks:
-            if any(offsets):
-                block = block - np.interp(np.arange(at, at + len(block)), places, offsets).astype(np.float32)
-            at += len(block)
-            yield block
+    def removed(self, block: Array, mean: float) -> Array:
+        if self._known > 0:  # it is one of those that the estimate is of
+            self._known -= 1
+        else:
+            memory = min(1.0, len(block) / self._samplerate / MEMORY)
+            away = mean - self._mean
+            self._mean += memory * away
+            self._variance += memory * (away**2 - self._variance)
+        before, self._now = self._now, self._target()
+        if not before and not self._now:
+            return block
+        # It slides from one estimate to the next, because a step would be heard.
+        return block - np.linspace(before, self._now, len(block), endpoint=False, dtype=np.float32)

@@ -1,8 +1,5 @@
 """What is heard of several channels, of an offset, and of silence."""
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -69,30 +66,9 @@ def test_a_constant_offset_is_removed(offset: float) -> None:
     assert np.abs(np.diff(samples - signal)).max() < 1e-5  # and no step is heard
 
 
-@pytest.mark.parametrize(
-    "moves",
-    [
-        lambda t: 0.01 * t,  # from 0 to 0.3
-        lambda t: 0.2 - 0.01 * t,
-        lambda t: np.where(t < 15, 0.05, -0.1),
-        lambda t: np.where(t < 20, 0, 0.08),
-        lambda t: 0.1 * np.sin(2 * np.pi * t / 30),
-    ],
-)
-@pytest.mark.parametrize("sr", [12000, 44100])
-def test_an_offset_that_moves_is_removed(moves: Callable[[NDArray[Any]], NDArray[Any]], sr: int) -> None:
-    signal = music(30, sr)
-    samples = decode(((signal + moves(np.arange(len(signal)) / sr)).astype(np.float32), sr), sr)
-    off = samples - signal
-    assert np.sqrt((off**2).mean()) < 0.025
-    assert np.abs(np.diff(off)).max() < 0.2  # the steps of the recording, and none besides
-    far = np.abs(off.reshape(30, -1)).max(axis=1)
-    assert np.sum(far > 0.03) <= 6
-
-
-def test_what_rumbles_is_no_offset() -> None:
+def test_what_moves_is_no_offset() -> None:
     t = np.arange(20 * SR) / SR
-    signal = (music(20, SR) + 0.1 * np.sin(2 * np.pi * 0.45 * t)).astype(np.float32)
+    signal = (music(20, SR) + 0.1 * np.sin(2 * np.pi * 0.2 * t)).astype(np.float32)
     np.testing.assert_array_equal(decode((signal, SR), SR), signal)
 
 
