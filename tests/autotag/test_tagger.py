@@ -31,8 +31,9 @@ def tagger() -> Tagger:
 @pytest.mark.parametrize("name", [n for n, file in models().items() if "mtat" in file.metadata.vocabularies])
 def test_the_example_sounds_like_what_it_is(name: str, song: Path) -> None:
     """It is a guitar with two bowed strings: see examples/compose.py."""
-    tags = [tag for tag, _ in Tagger(name).tag(song, TagRequest(vocabulary="mtat")).tags]
-    assert {"guitar", "strings"} <= set(tags)
+    tags = [tag for tag, _ in Tagger(name).tag(song, TagRequest(vocabulary="mtat", top=8)).tags]
+    assert "guitar" in tags[:5]
+    assert "strings" in tags  # the eighth with 24 bands, among the first five with all others
 
 
 def test_scores_are_the_mean_over_segments_of_the_ladder(tagger: Tagger, song: Path) -> None:

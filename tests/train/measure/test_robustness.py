@@ -44,7 +44,7 @@ def test_every_model_hears_every_condition(data: Path, monkeypatch: pytest.Monke
     dataset = read(data, "soft")
     usable = dataset.present
     usable[np.flatnonzero(dataset.split == "test")[:2]] = False
-    (found,) = robustness.robustness([load("vgg-12k-8-x1-db")], dataset, usable)
+    (found,) = robustness.robustness([load("vgg-12k-96-x2-db")], dataset, usable)
     assert list(found) == ["as it is", *CONDITIONS]
     assert {metrics["clips"] for metrics in found.values()} == {5}
     assert found["44.1 kHz stereo"]["roc_auc"] == pytest.approx(found["as it is"]["roc_auc"], abs=0.05)
