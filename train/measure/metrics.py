@@ -21,12 +21,19 @@ def roc_auc(truth: Matrix, scores: Matrix) -> NDArray[np.float64]:
         truth: 0 or 1, [clips, tags].
         scores: [clips, tags].
     """
-    return np.where(undefined(truth), np.nan, Areas(truth, scores)()[0])
+    return aucs(truth, scores)[0]
 
 
 def pr_auc(truth: Matrix, scores: Matrix) -> NDArray[np.float64]:
     """Average precision of every tag, [tags]; NaN as in `roc_auc`."""
-    return np.where(undefined(truth), np.nan, Areas(truth, scores)()[1])
+    return aucs(truth, scores)[1]
+
+
+def aucs(truth: Matrix, scores: Matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`roc_auc` and `pr_auc` at once: the clips are put in order once."""
+    lacking = undefined(truth)
+    roc, pr = Areas(truth, scores)()
+    return np.where(lacking, np.nan, roc), np.where(lacking, np.nan, pr)
 
 
 def undefined(truth: Matrix) -> NDArray[np.bool_]:
@@ -64,7 +71,7 @@ def evaluate(
         DataError: no tag has an AUC.
         ValueError: shapes differ.
     """
-    per_tag = roc_auc(truth, scores)
+    per_tag, precision = aucs(truth, scores)
     if np.isnan(per_tag).all():
         raise DataError(
             f"none of {truth.shape[1]} tags has {LEAST} positive clips and a negative one among "
@@ -72,7 +79,7 @@ def evaluate(
         )
     found = {
         "roc_auc": float(np.nanmean(per_tag)),
-        "pr_auc": float(np.nanmean(pr_auc(truth, scores))),
+        "pr_auc": float(np.nanmean(precision)),
         "tags": int(np.isfinite(per_tag).sum()),
         "clips": len(truth),
     }

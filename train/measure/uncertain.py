@@ -9,7 +9,7 @@ from autotag.audio.mel import Array
 from train.data.dataset import Dataset
 from train.errors import DataError
 from train.measure.intervals import ends, interval, resampled
-from train.measure.metrics import evaluate, pr_auc, roc_auc
+from train.measure.metrics import aucs, evaluate, roc_auc
 
 COUNTS = ("tags", "clips", "known_clips")
 """What `evaluate` gives beside the metrics."""
@@ -69,7 +69,7 @@ def by_tag(dataset: Dataset, rows: NDArray[np.intp], scores: Array) -> list[list
     truth = dataset.truth[rows]
     drawn = resampled(truth, scores, drawn_of(dataset, rows))
     found = []
-    areas = zip(roc_auc(truth, scores), pr_auc(truth, scores), strict=True)
+    areas = zip(*aucs(truth, scores), strict=True)
     for tag, (output, values) in enumerate(zip(dataset.outputs, areas, strict=True)):
         measured = not np.isnan(values[0])
         both = [[round(end, 4) for end in ends(drawn[name][:, tag])] for name in drawn] if measured else []

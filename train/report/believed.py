@@ -17,7 +17,7 @@ from autotag.config import Config
 from autotag.speed.sensible import LOSS, MARGIN
 from train.console import progress
 from train.measure.intervals import Values, ends, holm, p_value, resampled
-from train.measure.metrics import pr_auc, roc_auc, top_overlap
+from train.measure.metrics import aucs, top_overlap
 from train.report.figure import METRICS, Results
 from train.report.markdown import heading, row
 
@@ -99,9 +99,10 @@ def _drawn(kept: list[Kept]) -> Drawn:
     tags: dict[str, Any] = {name: [] for name in METRICS}
     found: dict[str, list[float]] = {name: [] for name in METRICS}
     for run in kept:
-        for name, area in (("roc_auc", roc_auc), ("pr_auc", pr_auc)):
-            found[name].append(float(np.nanmean(area(run.truth, run.scores))))
-        unmeasured = np.isnan(roc_auc(run.truth, run.scores))
+        areas = aucs(run.truth, run.scores)
+        for name, area in zip(METRICS, areas, strict=True):
+            found[name].append(float(np.nanmean(area)))
+        unmeasured = np.isnan(areas[0])
         for name, values in resampled(run.truth, run.scores, run.drawn).items():
             tags[name].append(np.where(unmeasured, np.nan, values))
     by_tag = {name: np.mean(values, axis=0) for name, values in tags.items()}
@@ -146,8 +147,7 @@ def _differences(drawn: dict[Config, Drawn], best: Config) -> Iterator[str]:
 def _tags(kept: list[Kept], drawn: Drawn) -> Iterator[str]:
     yield from heading("tag", "clips", *(f"{title} (%)" for title in METRICS.values()))
     truth = kept[0].truth
-    areas = {"roc_auc": roc_auc, "pr_auc": pr_auc}
-    found = {name: np.mean([areas[name](run.truth, run.scores) for run in kept], axis=0) for name in METRICS}
+    found = dict(zip(METRICS, np.mean([aucs(run.truth, run.scores) for run in kept], axis=0), strict=True))
     for place, tag in enumerate(kept[0].tags):
         measured = not np.isnan(found["roc_auc"][place])
         cells = [_with_ends(found[m][place], drawn.tags[m][:, place]) if measured else "" for m in METRICS]

@@ -26,6 +26,7 @@ from train.fit.run import write
 from train.measure.evaluate import clip_scores, metrics_of
 from train.measure.intervals import ends
 from train.measure.uncertain import drawn_are, means
+from train.report.figure import METRICS
 from train.report.markdown import heading, row
 
 BITS = (8, 7, 6, 5, 4, 3, 2, 1)
@@ -41,7 +42,6 @@ SEGMENTS = 256
 MEASURED = "quantised.json"
 """In the folder of the page: the figures by model, range and bits, so that an interrupted command goes on."""
 
-METRICS = {"roc_auc": "ROC AUC", "pr_auc": "PR AUC"}
 
 Figures = dict[str, dict[str, Any]]
 
