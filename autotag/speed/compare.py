@@ -57,6 +57,7 @@ def compare(
         VocabularyNotFound: a model has no output of the request's vocabulary.
     """
     loaded = load_models(models, [usable_cores()])
+    same_data = {file.sha256 for file in comparable([model.file for model in loaded])}
     cold = True
     for song in songs:
         try:
@@ -70,12 +71,11 @@ def compare(
         costs = [model.cost() for model in loaded]
         for cost, scores in zip(costs, heard, strict=True):
             cost.scores, cost.rounds = [scores], [scores.ms]
-        yield _rows(song, costs, request)
+        yield _rows(song, costs, request, same_data)
 
 
-def _rows(song: Path, costs: list[Cost], request: TagRequest) -> list[Row]:
+def _rows(song: Path, costs: list[Cost], request: TagRequest, same_data: Collection[str]) -> list[Row]:
     costs = sorted(costs, key=lambda cost: -cost.gmac)
-    same_data = {file.sha256 for file in comparable([cost.file for cost in costs])}
     marks = _marks(costs, same_data)
     largest: dict[tuple[Output, ...], set[str]] = {}
     rows = []
