@@ -48,18 +48,16 @@ def tag_files(
     # 51 against 46 to 50 at x10, 9.3 to 9.5 against 9.1 to 9.5 at x2), but a crash would end them all.
     listed = entries(paths)
     jobs = usable_cores() if jobs is None else jobs
-    if jobs == 0:
-        yield from map(start(model, request), listed)
-        return
-    from autotag.system.pool import in_processes, may_start_processes
-    from autotag.system.worker import Crash
+    if jobs:  # or else nothing of processes is loaded
+        from autotag.system.pool import in_processes, may_start_processes
+        from autotag.system.worker import Crash
 
-    if not may_start_processes():
-        yield from map(start(model, request), listed)
-        return
-    with closing(in_processes(partial(start, model, request, threads=1), listed, jobs)) as outcomes:
-        for path, outcome in outcomes:
-            yield _crashed(path, outcome) if isinstance(outcome, Crash) else outcome
+        if may_start_processes():
+            with closing(in_processes(partial(start, model, request, threads=1), listed, jobs)) as outcomes:
+                for path, outcome in outcomes:
+                    yield _crashed(path, outcome) if isinstance(outcome, Crash) else outcome
+            return
+    yield from map(start(model, request), listed)
 
 
 def entries(paths: Iterable[PathInput] | PathInput) -> Generator[str, None, None]:

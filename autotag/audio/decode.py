@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from autotag.audio import loudness
 from autotag.audio.bitstream import Bitstream, unpacked
 from autotag.audio.chunks import LOUDEST
-from autotag.audio.content import AudioInput, Content
+from autotag.audio.content import AudioInput, Content, is_one
 from autotag.audio.joined import opened
 from autotag.audio.mel import Array
 from autotag.audio.mono import Mono, without_offset
@@ -282,7 +282,7 @@ def _input(source: Any, name: str | None) -> Content | Samples:
     """
     if isinstance(source, tuple) and len(source) == 2:
         return Samples(*source, name or "audio")
-    if isinstance(source, str | os.PathLike | bytes | bytearray | memoryview) or hasattr(source, "read"):
+    if is_one(source):
         return Content(source, name)
     raise TypeError(
         f"audio is {source!r:.60}, of type {type(source).__name__}. Give a path, bytes, a file opened in "

@@ -80,7 +80,7 @@ class Metadata:
 
     @property
     def resampled_roc_auc(self) -> list[float]:
-        """The same in resamples of the test split, which those of models of the same data are pairs of."""
+        """ROC AUC in resamples of the test split; those of two models of the same data are pairs."""
         found = self.metrics.get(self.precision, {}).get("test", {}).get("resampled", {})
         return list(found.get("roc_auc", ())) if isinstance(found, dict) else []
 
