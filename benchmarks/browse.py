@@ -8,7 +8,6 @@ of the search until the rows that it finds are painted.
 
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -17,7 +16,7 @@ from library import MODEL, tracks
 
 from autotag.library.database import Library
 from autotag.models.registry import find as named
-from tests.browser import Browser, chromium
+from tests.browser import Browser, browsing
 
 TIMES = 9
 ASKED: tuple[dict[str, str], ...] = (
@@ -78,16 +77,9 @@ def main(number: int, given: Path | None) -> None:
             with Library(path, named(MODEL)) as library:
                 for track in tracks(named(MODEL), number):
                     library.write(track)
-        command = [sys.executable, "-m", "autotag", "browse", str(path)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as served:
-            assert served.stdout
-            address = served.stdout.readline().strip()
-            try:
-                with chromium(Path(folder)) as browser:
-                    browser.look(1200, dark=False)
-                    measure(browser, address)
-            finally:
-                served.terminate()
+        with browsing(path, Path(folder)) as (browser, address):
+            browser.look(1200, dark=False)
+            measure(browser, address)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,6 @@ PYTHONPATH=. python docs/screenshots.py
 
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +16,7 @@ from autotag.config import DEFAULT
 from autotag.library.database import Library
 from autotag.models.registry import ModelFile, find
 from autotag.result import Result
-from tests.browser import Browser, chromium
+from tests.browser import Browser, browsing
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -95,15 +93,8 @@ def main() -> None:
                 assert song.path
                 Path(song.path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / "examples" / "song.mp3", song.path)
-        command = [sys.executable, "-m", "autotag", "browse", str(path)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as served:
-            assert served.stdout
-            address = served.stdout.readline().strip()
-            try:
-                with chromium(Path(folder)) as browser:
-                    pictures(browser, address)
-            finally:
-                served.terminate()
+        with browsing(path, Path(folder)) as (browser, address):
+            pictures(browser, address)
 
 
 if __name__ == "__main__":

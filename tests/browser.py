@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -156,3 +157,17 @@ def chromium(profile: Path) -> Iterator[Browser]:
         if process.poll() is None:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def browsing(library: Path, profile: Path) -> Iterator[tuple[Browser, str]]:
+    """A browser, and the address of the page over a library that `autotag browse` serves meanwhile."""
+    command = [sys.executable, "-m", "autotag", "browse", str(library)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as served:
+        assert served.stdout
+        address = served.stdout.readline().strip()
+        try:
+            with chromium(profile) as browser:
+                yield browser, address
+        finally:
+            served.terminate()

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from tests.conftest import TERMINAL, Run, music, run_module
 from tests.train.narrow import WIDTHS
@@ -131,3 +132,17 @@ def children(pid: int) -> list[int]:
     """Processes that a process started, where /proc tells."""
     tasks = Path(f"/proc/{pid}/task")
     return [int(child) for task in tasks.glob("*/children") for child in task.read_text().split()]
+
+
+@pytest.fixture
+def rates(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The learning rate of each step that is made."""
+    found: list[float] = []
+    step = torch.optim.AdamW.step
+
+    def record(self: torch.optim.AdamW, *arguments: Any) -> Any:
+        found.append(self.param_groups[0]["lr"])
+        return step(self, *arguments)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", record)
+    return found

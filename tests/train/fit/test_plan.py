@@ -2,11 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from autotag.config import Config
 from train.data import read
@@ -42,16 +40,8 @@ def test_a_recipe_is_known_by_its_name_unless_it_was_changed() -> None:
 
 @pytest.mark.usefixtures("narrow")
 def test_the_rate_is_stepped_and_patience_ends(
-    data: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: Path, cache: Path, tmp_path: Path, rates: list[float]
 ) -> None:
-    rates = []
-    step = torch.optim.AdamW.step
-
-    def record(self: torch.optim.AdamW, *arguments: Any) -> Any:
-        rates.append(self.param_groups[0]["lr"])
-        return step(self, *arguments)
-
-    monkeypatch.setattr(torch.optim.AdamW, "step", record)
     recipe = Recipe(epochs=30, batch=6, rate=1e-2, tenth=2, patience=3)
     fit(Config(hop=10), read(data), cache, tmp_path, recipe, "cpu")
     history = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
