@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate, max_pool2d
 
 from autotag.config import Config
+from train.networks.low_rank import joined, low_rank
 from train.networks.network import Network
 
 TIMBRE = ((7, 64), (3, 128), (1, 256))
@@ -25,6 +26,9 @@ TEMPORAL = ((165, 32), (128, 32), (64, 32), (32, 32))
 BACK_END = 512
 """Filters of each of the three layers over all those answers."""
 
+
+RANK = 128
+"""Channels in the middle of those layers, once they are split in two for INT8."""
 
 PLACES = 12
 """Places of a vertical filter, at most, that are computed together in INT8.
@@ -94,7 +98,7 @@ class MUSICNN(Network):
         return interpolate(given, (height, width), mode="area") * (given.shape[2] / height)
 
     def restore(self, values: dict[str, Tensor], inputs: Tensor) -> None:
-        wanted = self.state_dict()
+        wanted, values = self.state_dict(), joined(values)
         for name in [name for name in values if ".tall." in name]:  # of `Rows`, whose first place is enough
             own = name.replace(".tall", "")
             shape = wanted[own].shape
@@ -106,6 +110,8 @@ class MUSICNN(Network):
     def shrunk(self, inputs: Tensor) -> Self:
         network = copy.deepcopy(self).eval()
         silence_dead(network)
+        layers = (network.first, network.second, network.third)
+        low_rank(network, dict.fromkeys(layers, RANK), inputs)
         pool_early(network, inputs.shape[2])
         return network
 

@@ -7,10 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from autotag.config import Config
-from train.networks.low_rank import RANK, low_rank
+from train.networks.low_rank import joined, low_rank
 from train.networks.network import Network
 
 FILTERS = (128, 384, 768, 2048)
+
+RANKS = {1: 128, 2: 192, 3: 128}
+"""Channels in the middle of the convolutions of these blocks, once they are split in two for INT8."""
 
 TIME_POOLING = {
     (12000, 1): (4, 5, 8, 8),
@@ -96,13 +99,11 @@ class VGG(Network):
 
     def shrunk(self, inputs: Tensor) -> Self:
         network = copy.deepcopy(self).eval()
-        last = network.blocks[-1]
-        assert isinstance(last, nn.Sequential)
-        network.blocks[-1] = low_rank(network, last, inputs, RANK)
+        low_rank(network, {network.blocks[place]: rank for place, rank in RANKS.items()}, inputs)
         return network
 
     def restore(self, values: dict[str, Tensor], inputs: Tensor) -> None:
-        super().restore(_unfolded(values, len(self.blocks)), inputs)
+        super().restore(_unfolded(joined(values), len(self.blocks)), inputs)
         _see_again(self, inputs)
         _lengthen(self)
 
@@ -118,18 +119,12 @@ LENGTH = 3.0
 def _unfolded(values: dict[str, Tensor], blocks: int) -> dict[str, Tensor]:
     """The constants of an ONNX file as weights of a network whose batch norms do nothing but add a bias.
 
-    Those of the file are folded into the convolutions, whose bias is what they added. A last convolution in
-    two parts (`train.networks.low_rank`) becomes one again.
+    Those of the file are folded into the convolutions, whose bias is what they added.
     """
     values = dict(values)
-    last = f"blocks.{blocks - 1}"
-    if f"{last}.1.weight" in values:
-        values[f"{last}.0.weight"] = torch.einsum(
-            "orhw,rchw->ochw", values.pop(f"{last}.1.weight").expand(-1, -1, 3, 3), values[f"{last}.0.weight"]
-        )
-        values[f"{last}.0.weight_bias"] = values.pop(f"{last}.1.bias")
     for block in range(blocks):
-        bias = values[f"blocks.{block}.0.weight_bias"]
+        own = f"blocks.{block}.0"
+        bias = values[f"{own}.bias"] if f"{own}.bias" in values else values[f"{own}.weight_bias"]
         values[f"blocks.{block}.1.bias"] = bias
         values[f"blocks.{block}.1.running_var"] = torch.full_like(bias, 1 - EPSILON)
     return values

@@ -63,10 +63,11 @@ def test_the_one_that_is_small_comes_back(tmp_path: Path) -> None:
     config = VGG
     network = trained(config)
     path = tmp_path / "model.onnx"
-    to_onnx(network.shrunk(seen(config)), config, path)
+    small = network.shrunk(seen(config))
+    to_onnx(small, config, path)
     quantise(path, path, seen(config)[:, 0].numpy())
     found = restore(path, config, seen(config))
-    wanted = logits(network, config)
+    wanted = logits(small, config)
     assert float((logits(found, config) - wanted).norm() / wanted.norm()) < 0.1
     names = {name: weight.shape for name, weight in network.state_dict().items()}
     assert {name: weight.shape for name, weight in found.state_dict().items()} == names
