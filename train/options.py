@@ -68,6 +68,23 @@ Without = Annotated[
     list[str] | None,
     typer.Option(metavar="STEP", help="Leave out a step of the recipe's augmentation; may be repeated."),
 ]
+Rate = Annotated[
+    float | None,
+    typer.Option(
+        min=1e-7,
+        max=1.0,
+        help="Learn at this rate, or up to it, instead of the recipe's.",
+        show_default="the recipe's",
+    ),
+]
+Start = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Begin with the weights of the run of NAME and the same seed in WORK.",
+        show_default="random weights",
+    ),
+]
 ModelsFolder = Annotated[Path, typer.Option(help="Put the INT8 files and the manifest into this folder.")]
 DatasetWord = Annotated[
     str | None,
@@ -138,6 +155,8 @@ def plan(
     patience: int | None,
     bits: int | None,
     without: list[str] | None,
+    rate: float | None = None,
+    start: str | None = None,
 ) -> "Plan":
     """A recipe with the changes that the command line asks for."""
     from train.fit.plan import Plan
@@ -148,6 +167,13 @@ def plan(
         if step not in augment:
             steps = ", ".join(augment) or "none"
             raise typer.BadParameter(f"{step!r}: the recipe's steps are {steps}", param_hint="--without")
-    asked = {"labels": labels and labels.value, "epochs": epochs, "patience": patience, "bits": bits}
+    asked = {
+        "labels": labels and labels.value,
+        "epochs": epochs,
+        "patience": patience,
+        "bits": bits,
+        "rate": rate,
+        "start": start,
+    }
     changes = {field: value for field, value in asked.items() if value is not None}
     return Plan(name.value, changes, tuple(without or ()))

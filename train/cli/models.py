@@ -114,6 +114,13 @@ def quantise(
     labels: Annotated[
         Labels, typer.Option(help="Compare with annotations or with one of the files of probabilities.")
     ] = Labels.ANNOTATIONS,
+    runs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="WORK",
+            help="Compare with the runs in this folder, which were trained on few bits; may be repeated.",
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Write the page and its figure into this folder.")] = Path("runs"),
     audio: Audio = None,
     split_by: SplitBy = None,
@@ -125,7 +132,7 @@ def quantise(
     from train.report.quantised import quantised
 
     files = select(only or ["vgg-*"])
-    typer.echo(quantised(files, read(data, labels, audio, split_by), cache, out))
+    typer.echo(quantised(files, read(data, labels, audio, split_by), cache, out, runs or ()))
 
 
 def card(

@@ -20,11 +20,13 @@ from train.options import (
     LabelsOption,
     Only,
     Patience,
+    Rate,
     RecipeLabels,
     RecipeName,
     RecipeOption,
     Split,
     SplitBy,
+    Start,
     Stored,
     Verbose,
     Without,
@@ -79,6 +81,8 @@ def fit(
     patience: Patience = None,
     bits: Bits = None,
     without: Without = None,
+    rate: Rate = None,
+    start: Start = None,
     seed: Annotated[int, typer.Option(help="Draw weights, order and augmentation from this seed.")] = 0,
     device: Device = "cpu",
     audio: Audio = None,
@@ -97,7 +101,7 @@ def fit(
     if verbose:
         show_details()
     wanted = Config.parse(config)
-    chosen = plan(recipe, labels, epochs, patience, bits, without)
+    chosen = plan(recipe, labels, epochs, patience, bits, without, rate, start)
     run = work / wanted.name / f"seed-{seed}"
     dataset = read(data, chosen.labels, audio, split_by, cache_type)
     chosen_recipe = chosen.recipe(wanted.arch, dataset.kind, seed)

@@ -120,7 +120,10 @@ def begin(task: Task) -> Training:
         schedule.load_state_dict(state["schedule"])
         training.history = state["history"]
     elif task.start:
-        network.inherit(runs.best(task.start)["model"])
+        found = runs.best(task.start)["model"]
+        if found.keys() != network.state_dict().keys():
+            raise RunError(f"{task.start}: another architecture. Begin with a run of {task.config.arch}.")
+        network.inherit(found)
     agree((task.fingerprint, len(training.history)), task.run, task.ranks)
     if task.ranks > 1:
         training.shared = DistributedDataParallel(pupil)

@@ -30,7 +30,7 @@ class Moments:
         return mean, self._products / self._count - torch.outer(mean, mean)
 
 
-def low_rank(network: nn.Module, ranks: Mapping[nn.Sequential, int], inputs: Tensor) -> None:
+def low_rank(network: nn.Module, ranks: Mapping[nn.Module, int], inputs: Tensor) -> None:
     """Split convolutions of a network in two, in place: to `rank` channels, and from them to all.
 
     What is kept are the principal components of the outputs, each scaled as its batch norm would, so
@@ -67,7 +67,7 @@ def _is_split(name: str, values: Mapping[str, Tensor]) -> bool:
     return name.endswith(".0.weight") and second in values and values[second].ndim > 2
 
 
-def _part(layer: nn.Sequential, kind: Any) -> tuple[str, Any]:
+def _part(layer: nn.Module, kind: Any) -> tuple[str, Any]:
     return next((name, part) for name, part in layer.named_children() if isinstance(part, kind))
 
 

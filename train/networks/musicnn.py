@@ -110,8 +110,7 @@ class MUSICNN(Network):
     def shrunk(self, inputs: Tensor) -> Self:
         network = copy.deepcopy(self).eval()
         silence_dead(network)
-        layers = (network.first, network.second, network.third)
-        low_rank(network, dict.fromkeys(layers, RANK), inputs)
+        low_rank(network, dict.fromkeys((network.first, network.second, network.third), RANK), inputs)
         pool_early(network, inputs.shape[2])
         return network
 

@@ -4,13 +4,14 @@ The study leaves open how far the values of a mel-spectrogram can be quantised, 
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from autotag.audio.mel import Array
 from autotag.config import Config
@@ -22,10 +23,11 @@ from train.data.cache import mel_power, training_segments
 from train.data.dataset import Dataset
 from train.data.quantised import RANGES, TAILS, Quantiser
 from train.errors import RunError
-from train.fit.run import write
+from train.fit.run import all_results, write
 from train.measure.evaluate import clip_scores, metrics_of
 from train.measure.intervals import ends
 from train.measure.uncertain import drawn_are, means
+from train.report.believed import Kept
 from train.report.figure import METRICS
 from train.report.markdown import heading, row
 
@@ -34,7 +36,7 @@ BITS = (8, 7, 6, 5, 4, 3, 2, 1)
 WHOLE = 32
 """Bits of a value as it is."""
 
-BY_BAND, FIXED = "by band", "fixed"
+BY_BAND, FIXED, TRAINED = "by band", "fixed", "trained"
 
 SEGMENTS = 256
 """Training clips, at most, that the ranges of the bands are read from."""
@@ -46,17 +48,26 @@ MEASURED = "quantised.json"
 Figures = dict[str, dict[str, Any]]
 
 
-def quantised(files: list[ModelFile], dataset: Dataset, cache: Path, out: Path) -> Path:
+def quantised(
+    files: list[ModelFile], dataset: Dataset, cache: Path, out: Path, works: Sequence[Path] = ()
+) -> Path:
     """Measure models on the test split at each number of bits, and write `quantised.md` and its figure.
 
-    Only the outputs that all models have are measured.
+    Only the outputs that the labels and all models have are measured.
+
+    Args:
+        works: folders of runs that were trained on few bits, and on whole values to compare them with.
 
     Raises:
-        RunError: the models have no output in common.
+        RunError: the models and labels have no output in common, a folder has no run, or a run has other
+            clips or tags.
     """
-    common = [o for o in files[0].metadata.outputs if all(o in file.metadata.outputs for file in files)]
+    outputs = [Output(*output) for output in dataset.outputs]
+    common = [o for o in outputs if all(o in file.metadata.outputs for file in files)]
     if not common:
-        raise RunError("These models have no tag in common. Choose others with --only.")
+        raise RunError(
+            "These models and labels have no tag in common. Choose others with --only or --labels."
+        )
     out.mkdir(parents=True, exist_ok=True)
     path = out / MEASURED
     found: Figures = json.loads(path.read_text("utf-8")) if path.exists() else {}
@@ -69,12 +80,12 @@ def quantised(files: list[ModelFile], dataset: Dataset, cache: Path, out: Path) 
             wanted[key] = (file, kind, bits, stamp)
     missing = {key: job for key, job in wanted.items() if not job[3].items() <= found.get(key, {}).items()}
     for key, (file, kind, bits, stamp) in progress(missing.items(), "bits", len(missing)):
-        whole = found.get(f"{file.name}  {WHOLE}", {})
+        whole = found[f"{file.name}  {WHOLE}"] if kind else {}
         found[key] = stamp | _measured(file, kind, bits, dataset, common, cache, whole)
         write(path, json.dumps(found, indent=1) + "\n")
-    shown = {key: found[key] for key in wanted}
+    shown = {key: found[key] for key in wanted} | _trained(works, dataset, common, cache)
     for ending in ("svg", "png"):
-        _figure(shown, out / f"quantised.{ending}")
+        _draw(shown, out / f"quantised.{ending}")
     write(out / "quantised.md", "\n".join(_lines(shown, files, dataset, len(common))) + "\n")
     return out / "quantised.md"
 
@@ -94,8 +105,50 @@ def _measured(
     rows = dataset.rows("test", usable)
     change = _quantiser(kind, bits, dataset, config, cache)
     scores = clip_scores(lambda cut: model(change(cut))[0], config, power, rows)
-    own = dataset.with_columns([dataset.outputs.index(tuple(output)) for output in common])
-    scores = scores[:, [file.metadata.outputs.index(output) for output in common]]
+    return _figures(
+        config, kind, bits, dataset, rows, scores[:, _columns(file.metadata.outputs, common)], common, whole
+    )
+
+
+def _trained(works: Sequence[Path], dataset: Dataset, common: list[Output], cache: Path) -> Figures:
+    """Metrics of complete runs, and how far they are from those of the run on whole values."""
+    runs = [
+        (outcome.recipe.bits, outcome.config, run)
+        for work in works
+        for run, outcome in all_results(work).items()
+        if run.parent.name == outcome.config.name  # not one that others begin with
+    ]
+    found: Figures = {}
+    for bits, config, run in sorted(runs, key=lambda job: (job[1].name, job[0])):
+        rows = dataset.rows("test", mel_power(dataset, config, cache)[1])
+        kept = Kept.of(run)
+        if kept is None or kept.scores.shape != (len(rows), len(dataset.outputs)):
+            raise RunError(
+                f"{run}: its scores are of other clips or tags. Ask with the --labels it learned from."
+            )
+        scores = kept.scores[:, _columns(dataset.outputs, common)]
+        whole = found.get(f"{config.name} {TRAINED} {WHOLE}", {})
+        key = f"{config.name} {TRAINED} {bits or WHOLE}"
+        found[key] = _figures(config, TRAINED, bits or WHOLE, dataset, rows, scores, common, whole)
+    return found
+
+
+def _columns(outputs: Sequence[tuple[str, str]], wanted: list[Output]) -> list[int]:
+    return [list(outputs).index(output) for output in wanted]
+
+
+def _figures(
+    config: Config,
+    kind: str,
+    bits: int,
+    dataset: Dataset,
+    rows: NDArray[np.intp],
+    scores: Array,
+    outputs: list[Output],
+    whole: dict[str, Any],
+) -> dict[str, Any]:
+    """Metrics of scores [rows, outputs], and how far they are from those of whole values."""
+    own = dataset.with_columns(_columns(dataset.outputs, outputs))
     metrics, drawn = metrics_of(own, rows, scores), means(own, rows, scores)
     figures: dict[str, Any] = {"config": config.name, "range": kind, "bits": bits}
     for name in METRICS:
@@ -150,9 +203,10 @@ def _lines(figures: Figures, files: list[ModelFile], dataset: Dataset, tags: int
         "Written by `python -m train quantise`. A uniform quantiser keeps each value of a log-mel "
         f"spectrogram in so many bits; the models were trained on values of {WHOLE} bits and know no other. "
         f"*fixed*: one range for all bands, {low:g} to {high:g} dB. *by band*: each band's own, which "
-        f"{below:.1f} % of the training clips' values are below and {above:.1f} % above. Bytes are of "
-        f"29.1 s. Test split of `{dataset.name}`: {drawn_are(dataset, rows)}, {tags} tags; in parentheses "
-        "the 95 % interval, of what is lost against the same model's whole values that of pairs."
+        f"{below:.1f} % of the training clips' values are below and {above:.1f} % above. *trained*: a "
+        "network that was trained on so few bits of the fixed range, against one trained alike on whole "
+        f"values. Bytes are of 29.1 s. Test split of `{dataset.name}`: {drawn_are(dataset, rows)}, {tags} "
+        "tags; in parentheses the 95 % interval, of what is lost that of pairs."
     )
     yield from ("", "![ROC AUC against bytes, with the Pareto front](quantised.svg)", "")
     on_front = {metric: {*front(_points(figures, metric))} for metric in METRICS}
@@ -173,7 +227,7 @@ def _lines(figures: Figures, files: list[ModelFile], dataset: Dataset, tags: int
     yield f"Models: {', '.join(f'{file.name} {file.sha256[:8]}' for file in files)}."
 
 
-def _figure(figures: Figures, path: Path) -> None:
+def _draw(figures: Figures, path: Path) -> None:
     """Both metrics against bytes: a line a model, by range, and the Pareto front of all."""
     with matplotlib.rc_context({"svg.hashsalt": "1", "svg.fonttype": "none", "font.size": 9}):
         figure = Figure(figsize=(11, 5), layout="constrained")
@@ -181,8 +235,9 @@ def _figure(figures: Figures, path: Path) -> None:
             names = dict.fromkeys(found["config"] for found in figures.values())
             for place, name in enumerate(names):
                 config = Config.parse(name)
-                for kind, style in ((FIXED, "o-"), (BY_BAND, "s--")):
-                    own = [f for f in figures.values() if f["config"] == name and f["range"] in ("", kind)]
+                for kind, style in ((FIXED, "o-"), (BY_BAND, "s--"), (TRAINED, "^:")):
+                    kinds = (kind,) if kind == TRAINED else ("", kind)
+                    own = [f for f in figures.values() if f["config"] == name and f["range"] in kinds]
                     panel.plot(
                         [bytes_of(config, found["bits"]) for found in own],
                         [found[metric] for found in own],
@@ -196,7 +251,7 @@ def _figure(figures: Figures, path: Path) -> None:
             panel.step(*zip(*best, strict=True), where="post", color="black", zorder=0, label="Pareto front")
             panel.set(xscale="log", xlabel="bytes of 29.1 s", ylabel=f"{title}, test")
             panel.grid(alpha=0.3)
-        panel.legend(title="bands, hop; solid fixed, dashed by band")
+        panel.legend(title="bands, hop; solid fixed, dashed by band, dotted trained")
         figure.savefig(path, dpi=100, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
