@@ -10,11 +10,11 @@ WIDTHS = {
     "train.fit.device.SIDES": {"cpu": 256},
     "train.networks.vgg.FILTERS": (4, 6, 8, 32),
     "train.networks.vgg.VGG.width": 32,
-    "train.networks.vgg.RANKS": {1: 4, 2: 6, 3: 8},
+    "train.networks.vgg.RANKS": (4, 6, 8),
     "train.networks.musicnn.TIMBRE": ((7, 4), (3, 4), (1, 4)),
     "train.networks.musicnn.TEMPORAL": ((165, 2), (128, 2), (64, 2), (32, 2)),
     "train.networks.musicnn.BACK_END": 8,
-    "train.networks.musicnn.RANK": 4,
+    "train.networks.musicnn.RANKS": (4, 4, 4),
     "train.networks.musicnn.MUSICNN.width": 16,
 }
 

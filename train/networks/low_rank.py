@@ -1,6 +1,6 @@
 """Split trained convolutions in two: most of their weights, and of their work, say little."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -30,7 +30,7 @@ class Moments:
         return mean, self._products / self._count - torch.outer(mean, mean)
 
 
-def low_rank(network: nn.Module, ranks: Mapping[nn.Module, int], inputs: Tensor) -> None:
+def low_rank(network: nn.Module, ranks: Iterable[tuple[nn.Module, int]], inputs: Tensor) -> None:
     """Split convolutions of a network in two, in place: to `rank` channels, and from them to all.
 
     What is kept are the principal components of the outputs, each scaled as its batch norm would, so
@@ -39,14 +39,16 @@ def low_rank(network: nn.Module, ranks: Mapping[nn.Module, int], inputs: Tensor)
 
     Args:
         network: a trained one, in evaluation.
-        ranks: by layers of it, which have one convolution and one batch norm each.
+        ranks: layers of it, which have one convolution and one batch norm each, and the rank of each;
+            0 leaves a layer whole.
         inputs: log-mel segments [n, 1, mels, frames].
     """
-    seen = {layer: Moments(_part(layer, Convolution)[1]) for layer in ranks}
+    wanted = {layer: rank for layer, rank in ranks if rank}
+    seen = {layer: Moments(_part(layer, Convolution)[1]) for layer in wanted}
     with torch.no_grad():
         for part in inputs.split(16):
             network(part)
-        for layer, rank in ranks.items():
+        for layer, rank in wanted.items():
             name, convolution = _part(layer, Convolution)
             norm = _part(layer, nn.BatchNorm1d | nn.BatchNorm2d)[1]
             setattr(layer, name, _split(convolution, norm, *seen[layer].end(), rank))

@@ -27,7 +27,7 @@ BACK_END = 512
 """Filters of each of the three layers over all those answers."""
 
 
-RANK = 128
+RANKS = (128, 128, 128)
 """Channels in the middle of those layers, once they are split in two for INT8."""
 
 PLACES = 12
@@ -110,7 +110,8 @@ class MUSICNN(Network):
     def shrunk(self, inputs: Tensor) -> Self:
         network = copy.deepcopy(self).eval()
         silence_dead(network)
-        low_rank(network, dict.fromkeys((network.first, network.second, network.third), RANK), inputs)
+        layers: tuple[nn.Module, ...] = (network.first, network.second, network.third)
+        low_rank(network, zip(layers, RANKS, strict=True), inputs)
         pool_early(network, inputs.shape[2])
         return network
 

@@ -12,8 +12,8 @@ from train.networks.network import Network
 
 FILTERS = (128, 384, 768, 2048)
 
-RANKS = {1: 128, 2: 192, 3: 128}
-"""Channels in the middle of the convolutions of these blocks, once they are split in two for INT8."""
+RANKS = (128, 192, 128)
+"""Channels in the middle of the convolutions of blocks 2 to 4, once they are split in two for INT8."""
 
 TIME_POOLING = {
     (12000, 1): (4, 5, 8, 8),
@@ -99,7 +99,7 @@ class VGG(Network):
 
     def shrunk(self, inputs: Tensor) -> Self:
         network = copy.deepcopy(self).eval()
-        low_rank(network, {network.blocks[place]: rank for place, rank in RANKS.items()}, inputs)
+        low_rank(network, zip(list(network.blocks)[1:], RANKS, strict=True), inputs)
         return network
 
     def restore(self, values: dict[str, Tensor], inputs: Tensor) -> None:

@@ -27,7 +27,7 @@ def network() -> VGG:
 def split(network: VGG, inputs: torch.Tensor, rank: int, *blocks: int) -> VGG:
     """The same network with the convolutions of some blocks in two parts, or of the last."""
     found = copy.deepcopy(network)
-    low_rank(found, {found.blocks[block]: rank for block in blocks or (3,)}, inputs)
+    low_rank(found, [(found.blocks[block], rank) for block in blocks or (3,)], inputs)
     return found
 
 
