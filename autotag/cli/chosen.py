@@ -37,7 +37,7 @@ from autotag.cli.options import (
 from autotag.cli.run import Run, say
 from autotag.config import DEFAULT, RESOLUTIONS, Config, Excerpt
 from autotag.errors import ConfigError
-from autotag.models.registry import ModelChoice
+from autotag.models.registry import ModelChoice, models
 from autotag.request import TagRequest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -140,7 +140,8 @@ def chosen_model(
                 param_hint="--model",
             )
         return model
-    return resolution(arch, sr, mels, hop, log)
+    wanted = resolution(arch, sr, mels, hop, log)
+    return wanted if hop else at_installed_hop(wanted)
 
 
 def resolution(arch: str, sr: int, mels: int, hop: int | None, log: str = DEFAULT.log) -> Config:
@@ -155,6 +156,17 @@ def resolution(arch: str, sr: int, mels: int, hop: int | None, log: str = DEFAUL
 def chosen_hop(arch: str, mels: int) -> int:
     """The hop of the default, where there is that one."""
     return DEFAULT.hop if (mels, DEFAULT.hop) in RESOLUTIONS.get(arch, ()) else 1
+
+
+def at_installed_hop(wanted: Config) -> Config:
+    """The same at the nearest hop of an installed model, or as it is."""
+    installed = (file.metadata.config for name, file in models().items() if name == file.metadata.config.name)
+    alike = [config for config in installed if _but_hop(config) == _but_hop(wanted)]
+    return min(alike, key=wanted.distance, default=wanted)
+
+
+def _but_hop(config: Config) -> tuple[str, int, int, str]:
+    return config.arch, config.sr, config.mels, config.log
 
 
 def chosen_request(

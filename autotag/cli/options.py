@@ -118,7 +118,7 @@ Hop = Annotated[
         parser=_parsed(_HOPS),
         metavar="xN",
         help="Choose the hop: x1, x2, x3, x4, x5 or x10.",
-        show_default="x2, or x1 where that is the only one",
+        show_default="x2, or the nearest there is",
         rich_help_panel=MODEL,
     ),
 ]

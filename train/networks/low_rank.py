@@ -33,9 +33,11 @@ class Moments:
 def low_rank(network: nn.Module, ranks: Iterable[tuple[nn.Module, int]], inputs: Tensor) -> None:
     """Split convolutions of a network in two, in place: to `rank` channels, and from them to all.
 
-    What is kept are the principal components of the outputs, each scaled as its batch norm would, so
-    the outputs change as little as any such split allows on these inputs. Each of the `rank` channels carries
-    an equal share of the variance, which 8 bits then hold alike.
+    What is kept are the principal components of the outputs, each scaled to the standard deviation that its
+    batch norm gives it, so the outputs change as little as any such split allows on these inputs. Where ReLU
+    comes before the batch norm, that of the outputs before ReLU counts: filters that are hardly ever heard
+    would be the loudest otherwise. Each of the `rank` channels carries an equal share of the variance, which
+    8 bits then hold alike.
 
     Args:
         network: a trained one, in evaluation.
