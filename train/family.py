@@ -53,8 +53,8 @@ BUNDLED: dict[str, Recipe] = {
     "root-musicnn": replace(_CLIP, segments=True, known=0.0, epochs=60),
     "musicnn-12k-96-x1-db": replace(_CLIP, rate=1e-3, epochs=12, start="root-musicnn"),
     "musicnn-12k-48-x1-db": replace(_CLIP, rate=1e-3, epochs=8, start="musicnn-12k-96-x1-db"),
-    "musicnn-16k-96-x1-db": replace(_CLIP, rate=1e-3, epochs=5, start="musicnn-12k-96-x1-db"),
-    "musicnn-16k-48-x1-db": replace(_CLIP, rate=1e-3, epochs=5, start="musicnn-12k-48-x1-db"),
+    "musicnn-16k-96-x1-db": replace(_CLIP, rate=1e-3, epochs=4, start="musicnn-12k-96-x1-db"),
+    "musicnn-16k-48-x1-db": replace(_CLIP, rate=1e-3, epochs=4, start="musicnn-12k-48-x1-db"),
 }
 """The recipe of each model, after that of the one whose weights it begins with.
 
