@@ -27,6 +27,7 @@ from train.fit.clips import Places
 from train.fit.device import device_name, join, peak_once, precision, readers
 from train.fit.hints import Pupil, hint_loss
 from train.fit.inputs import cut, network_input
+from train.fit.outset import fit_outset
 from train.fit.predict import loss_of, predict
 from train.fit.prepare import Task, agree, prepare
 from train.fit.recipe import Recipe
@@ -124,6 +125,8 @@ def begin(task: Task) -> Training:
         if found.keys() != network.state_dict().keys():
             raise RunError(f"{task.start}: another architecture. Begin with a run of {task.config.arch}.")
         network.inherit(found)
+        if len(next(reversed(found.values()))) == len(dataset.outputs):
+            fit_outset(task, pupil, loader)
     agree((task.fingerprint, len(training.history)), task.run, task.ranks)
     if task.ranks > 1:
         training.shared = DistributedDataParallel(pupil)
