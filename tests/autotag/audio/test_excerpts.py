@@ -76,9 +76,9 @@ def test_segments_of_excerpts_are_those_of_the_song(tagger: Tagger, tmp_path: Pa
     for time, each in zip(scores.times, scores.scores, strict=True):
         place = round(time * SR)
         alone = tagger.scores((song(150)[place : place + round(29.1 * SR)], SR))
-        np.testing.assert_allclose(each, alone.scores[0], atol=0.01)
+        np.testing.assert_allclose(each, alone.scores[0], atol=0.03)
     with Held(tmp_path / "song.wav", SR, Excerpt(count=3)) as held:
-        np.testing.assert_allclose(tagger.scores(held).scores, scores.scores, atol=0.01)
+        np.testing.assert_allclose(tagger.scores(held).scores, scores.scores, atol=0.03)
         assert tagger.scores(held).times == pytest.approx(scores.times)
 
 

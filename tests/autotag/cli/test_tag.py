@@ -80,7 +80,7 @@ def test_every_output_shows_the_same_tags_with_the_same_scores(autotag: Run) -> 
             autotag(SONG, "--model", SMALL, "--top", 4, "--format", option).stdout.strip("[]\n")
         )
         assert [tag["tag"] for tag in found["tags"]] == [tag for tag, _ in expected]
-        assert [tag["score"] for tag in found["tags"]] == pytest.approx([s for _, s in expected], abs=0.01)
+        assert [tag["score"] for tag in found["tags"]] == pytest.approx([s for _, s in expected], abs=0.03)
     _, *rows = autotag(SONG, "--model", SMALL, "--top", 4).stdout.splitlines()
     assert {row[12:].split("0.")[0].strip() for row in rows} == {tag for tag, _ in expected}
     (line,) = autotag(SONG, "--model", SMALL, "--top", 4, "--format", "line").stdout.splitlines()

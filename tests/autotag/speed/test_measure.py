@@ -60,7 +60,7 @@ def test_all_models_are_measured_as_often_and_their_work_is_counted() -> None:
         assert found.seconds == pytest.approx(60, abs=0.1)
         np.testing.assert_allclose(found.scores[0].scores, found.scores[1].scores, atol=1e-5)
         alone = Tagger(found.name).scores(SONG)
-        np.testing.assert_allclose(found.scores[0].scores, alone.scores, atol=0.01)
+        np.testing.assert_allclose(found.scores[0].scores, alone.scores, atol=0.03)
         assert (found.scores[0].duration, found.scores[0].warnings) == (alone.duration, alone.warnings)
     assert [costs[0].spectrogram, costs[-1].spectrogram] == [4 * 48 * 137, 4 * 48 * 274]
     assert baseline(costs) is costs[4], "the larger one, with fewer threads"
