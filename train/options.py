@@ -73,7 +73,7 @@ Rate = Annotated[
     typer.Option(
         min=1e-7,
         max=1.0,
-        help="Learn at this rate, or up to it, instead of the recipe's.",
+        help="Train at this learning rate, or up to it, instead of the recipe's.",
         show_default="the recipe's",
     ),
 ]

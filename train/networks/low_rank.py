@@ -35,8 +35,8 @@ def low_rank(network: nn.Module, ranks: Iterable[tuple[nn.Module, int]], inputs:
 
     What is kept are the principal components of the outputs, each scaled to the standard deviation that its
     batch norm gives it, so the outputs change as little as any such split allows on these inputs. Where ReLU
-    comes before the batch norm, that of the outputs before ReLU counts: filters that are hardly ever heard
-    would be the loudest otherwise. Each of the `rank` channels carries an equal share of the variance, which
+    comes before the batch norm, the deviation before ReLU counts: by that after it, filters that are hardly
+    ever heard would be the loudest. Each of the `rank` channels carries an equal share of the variance, which
     8 bits then hold alike.
 
     Args:
