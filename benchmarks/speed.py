@@ -169,8 +169,10 @@ def report(
     base = started["autotag --hop x2"][0]
     lines += [f"| {name} | {s:.2f} | {s / base:.2f} | {mb:.0f} |" for name, (s, mb) in started.items()]
     lines += ["", f"## Every model, one thread (`autotag bench`, / {first['baseline']})", ""]
-    lines += ["GMAC is the work of a configuration as the study counts it; an INT8 file does about 0.4 of it"]
-    lines += ["([how](../models/README.md#how-small-they-are)).", ""]
+    lines += [
+        "GMAC is the work of a configuration as the study counts it; an INT8 file with split convolutions"
+    ]
+    lines += ["does 0.4 of it ([how](../models/README.md#how-small-they-are)).", ""]
     lines += ["| model | GMAC | mel ms | model ms | / baseline | in a second run | GMAC/s |"]
     lines += ["|---|---|---|---|---|---|---|"]
     for one, two in zip(first["models"], second["models"], strict=True):
