@@ -35,7 +35,7 @@ def _constants(graph: onnx.GraphProto) -> dict[str, Tensor]:
     found = {constant.name: to_array(constant) for constant in graph.initializer}
     for node in graph.node:
         if node.op_type == "DequantizeLinear" and node.input[0] in found:
-            whole, scale, zero = (found[name].astype(np.float32) for name in node.input)
+            whole, scale, zero = (found.pop(name).astype(np.float32) for name in node.input)
             along = (-1,) + (1,) * (whole.ndim - 1)
             name = node.input[0].removesuffix("_quantized")
             found[name] = (whole - zero.reshape(along)) * scale.reshape(along)

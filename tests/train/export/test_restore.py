@@ -59,8 +59,8 @@ def test_a_network_comes_back_from_its_file(config: Config, tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_the_one_that_is_small_comes_back(tmp_path: Path) -> None:
-    config = VGG
+@pytest.mark.parametrize("config", [VGG, Config.parse("musicnn-12k-48-x1-db")], ids=lambda c: c.name)
+def test_the_one_that_is_small_comes_back(config: Config, tmp_path: Path) -> None:
     network = trained(config)
     path = tmp_path / "model.onnx"
     small = network.shrunk(seen(config))
