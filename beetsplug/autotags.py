@@ -166,10 +166,11 @@ class Run:
                     self._fail(outcome)
                     continue
                 found = wanted.fields(outcome.tags)
-                self.log.info("{}: {}", item, ", ".join(found[KEYWORDS]) or "no likely tag")
                 item[BY] = by
                 item[FILE] = f"{outcome.size} {outcome.modified} {(sound_of(outcome) or b'').hex()}"
-                self.counts["tagged"] += self._put(item, found, write)
+                if self._put(item, found, write):
+                    self.counts["tagged"] += 1
+                    self.log.info("{}: {}", item, ", ".join(found[KEYWORDS]) or "no likely tag")
 
     def undo(self) -> None:
         """Take back what was written into files, and the fields in beets."""
