@@ -23,6 +23,8 @@ from train.fit.run import alone, best
 
 PRETRAINING = {
     "root-x10": "vgg-12k-48-x10-db",
+    "root-x2": "vgg-12k-48-x2-db",
+    "root-96": "vgg-12k-96-x2-db",
     "root-musicnn": "musicnn-12k-96-x1-db",
 }
 """Configurations that are trained for others to begin with, and not exported."""
@@ -37,22 +39,24 @@ _SAME = replace(_CLIP, epochs=0)  # the weights of the start; batch norms settle
 
 BUNDLED: dict[str, Recipe] = {
     "root-x10": _CLIP,
-    "vgg-12k-48-x10-db": replace(_CLIP, start="root-x10"),
-    "vgg-12k-48-x2-db": replace(_CLIP, rate=1e-3, epochs=14, start="vgg-12k-48-x10-db"),
+    "root-x2": replace(_CLIP, rate=1e-3, epochs=14, start="root-x10"),
+    "root-96": replace(_CLIP, rate=5e-4, epochs=6, start="root-x2"),
+    "root-musicnn": replace(_CLIP, segments=True, known=0.0, epochs=60),
+    "vgg-12k-48-x10-db": replace(_CLIP, rate=1e-3, epochs=16, start="root-x10"),
+    "vgg-12k-48-x2-db": replace(_CLIP, rate=1e-3, epochs=10, start="root-x2"),
     "vgg-12k-48-x5-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x4-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x3-db": replace(_GENTLE, start="vgg-12k-48-x2-db"),
-    "vgg-12k-48-x1-db": replace(_SAME, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x1-db": replace(_GENTLE, start="vgg-12k-48-x2-db"),
     "vgg-12k-24-x1-db": replace(_CLIP, rate=1e-3, epochs=10, start="vgg-12k-48-x2-db"),
     "vgg-12k-8-x1-db": replace(_CLIP, rate=1e-3, epochs=20, start="vgg-12k-48-x2-db"),
     "vgg-12k-32-x1-db": replace(_CLIP, rate=1e-3, epochs=4, start="vgg-12k-24-x1-db"),
     "vgg-12k-16-x1-db": replace(_CLIP, rate=1e-3, epochs=5, start="vgg-12k-24-x1-db"),
     "vgg-16k-48-x10-db": replace(_CLIP, rate=5e-4, epochs=4, start="vgg-12k-48-x10-db"),
     "vgg-12k-48-x10-log": replace(_CLIP, rate=1e-3, epochs=8, start="vgg-12k-48-x10-db"),
-    "vgg-12k-96-x2-db": replace(_CLIP, rate=5e-4, epochs=6, start="vgg-12k-48-x2-db"),
+    "vgg-12k-96-x2-db": replace(_CLIP, rate=5e-4, epochs=4, start="root-96"),
     "vgg-12k-96-x1-db": replace(_SAME, start="vgg-12k-96-x2-db"),
-    "root-musicnn": replace(_CLIP, segments=True, known=0.0, epochs=60),
-    "musicnn-12k-96-x1-db": replace(_CLIP, rate=1e-3, epochs=12, start="root-musicnn"),
+    "musicnn-12k-96-x1-db": replace(_CLIP, rate=1e-3, epochs=6, start="root-musicnn"),
     "musicnn-12k-48-x1-db": replace(_CLIP, rate=1e-3, epochs=8, start="musicnn-12k-96-x1-db"),
     "musicnn-16k-96-x1-db": replace(_CLIP, rate=1e-3, epochs=4, start="musicnn-12k-96-x1-db"),
     "musicnn-16k-48-x1-db": replace(_CLIP, rate=1e-3, epochs=4, start="musicnn-12k-48-x1-db"),
