@@ -54,12 +54,12 @@ BUNDLED: dict[str, Recipe] = {
     "vgg-12k-16-x1-db": replace(_CLIP, rate=1e-3, epochs=5, start="vgg-12k-24-x1-db"),
     "vgg-16k-48-x10-db": replace(_CLIP, rate=5e-4, epochs=4, start="vgg-12k-48-x10-db"),
     "vgg-12k-48-x10-log": replace(_CLIP, rate=1e-3, epochs=8, start="vgg-12k-48-x10-db"),
-    "vgg-12k-96-x2-db": replace(_CLIP, rate=5e-4, epochs=4, start="root-96"),
+    "vgg-12k-96-x2-db": replace(_CLIP, rate=5e-4, epochs=3, start="root-96"),
     "vgg-12k-96-x1-db": replace(_SAME, start="vgg-12k-96-x2-db"),
-    "musicnn-12k-96-x1-db": replace(_CLIP, rate=1e-3, epochs=6, start="root-musicnn"),
+    "musicnn-12k-96-x1-db": replace(_CLIP, rate=1e-3, epochs=12, start="root-musicnn"),
     "musicnn-12k-48-x1-db": replace(_CLIP, rate=1e-3, epochs=8, start="musicnn-12k-96-x1-db"),
-    "musicnn-16k-96-x1-db": replace(_CLIP, rate=1e-3, epochs=4, start="musicnn-12k-96-x1-db"),
-    "musicnn-16k-48-x1-db": replace(_CLIP, rate=1e-3, epochs=4, start="musicnn-12k-48-x1-db"),
+    "musicnn-16k-96-x1-db": replace(_CLIP, rate=1e-3, epochs=3, start="musicnn-12k-96-x1-db"),
+    "musicnn-16k-48-x1-db": replace(_CLIP, rate=1e-3, epochs=3, start="musicnn-12k-48-x1-db"),
 }
 """The recipe of each model, after that of the one whose weights it begins with.
 
