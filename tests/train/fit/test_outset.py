@@ -32,9 +32,7 @@ def test_a_calibrated_network_begins_where_it_was_before(data: Path, cache: Path
         found["model"][name] = 3 * found["model"][name] + (name == "dense.bias")
     save(before / "best.pt", found)
 
-    task = prepare(
-        CONFIG, dataset, cache, tmp_path / "run" / "seed-0", replace(recipe, start=None), join("cpu")
-    )
+    task = prepare(CONFIG, dataset, cache, tmp_path / "run" / "seed-0", recipe, join("cpu"))
     assert task is not None
     losses = {}
     for start in (None, before):
