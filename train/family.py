@@ -47,7 +47,7 @@ BUNDLED: dict[str, Recipe] = {
     "vgg-12k-48-x5-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x4-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x3-db": replace(_GENTLE, start="vgg-12k-48-x2-db"),
-    "vgg-12k-48-x1-db": replace(_GENTLE, start="vgg-12k-48-x2-db"),
+    "vgg-12k-48-x1-db": replace(_SAME, start="vgg-12k-48-x2-db"),
     "vgg-12k-24-x1-db": replace(_CLIP, rate=1e-3, epochs=10, start="vgg-12k-48-x2-db"),
     "vgg-12k-8-x1-db": replace(_CLIP, rate=1e-3, epochs=20, start="vgg-12k-48-x2-db"),
     "vgg-12k-32-x1-db": replace(_CLIP, rate=1e-3, epochs=4, start="vgg-12k-24-x1-db"),
@@ -58,7 +58,7 @@ BUNDLED: dict[str, Recipe] = {
     "vgg-12k-96-x1-db": replace(_SAME, start="vgg-12k-96-x2-db"),
     "musicnn-12k-96-x1-db": replace(_CLIP, rate=1e-3, epochs=12, start="root-musicnn"),
     "musicnn-12k-48-x1-db": replace(_CLIP, rate=1e-3, epochs=8, start="musicnn-12k-96-x1-db"),
-    "musicnn-16k-96-x1-db": replace(_CLIP, rate=1e-3, epochs=3, start="musicnn-12k-96-x1-db"),
+    "musicnn-16k-96-x1-db": replace(_CLIP, rate=1e-3, epochs=2, start="musicnn-12k-96-x1-db"),
     "musicnn-16k-48-x1-db": replace(_CLIP, rate=1e-3, epochs=3, start="musicnn-12k-48-x1-db"),
 }
 """The recipe of each model, after that of the one whose weights it begins with.
