@@ -32,7 +32,7 @@ from train.fit.predict import loss_of, predict
 from train.fit.prepare import Task, agree, prepare
 from train.fit.recipe import Recipe
 from train.fit.run import RunResult
-from train.fit.settle import settled
+from train.fit.settle import ends, settled
 from train.measure.metrics import evaluate_outputs
 from train.measure.uncertain import drawn_of
 from train.networks import build, cost
@@ -127,6 +127,8 @@ def begin(task: Task) -> Training:
         network.inherit(found)
         if len(next(reversed(found.values()))) == len(dataset.outputs):
             fit_outset(task, pupil, loader)
+        if recipe.average and task.first:
+            runs.save(task.run / "first.pt", {"model": network.state_dict()})
     agree((task.fingerprint, len(training.history)), task.run, task.ranks)
     if task.ranks > 1:
         training.shared = DistributedDataParallel(pupil)
@@ -217,14 +219,14 @@ def checkpoint(task: Task, training: Training, epoch: int, loss: float, seconds:
 def finish(task: Task, training: Training) -> None:
     """Score the held-out clips with the best epoch, and say what came of the run."""
     run, dataset, config, recipe = task.run, task.dataset, task.config, task.recipe
-    best = runs.best(run)
-    training.network.load_state_dict(best["model"])
-    loss = _lowest(training)
-    if recipe.settle and (after := settled(task, training.network)) < loss:
-        loss = after
-        runs.save(run / "best.pt", best | {"model": training.network.state_dict()})
-    else:
-        training.network.load_state_dict(best["model"])
+    best, loss = runs.best(run), _lowest(training)
+    for weights in ends(task, best["model"]):
+        training.network.load_state_dict(weights)
+        if (after := settled(task, training.network)) < loss:
+            loss = after
+            runs.save(run / "best.pt", best | {"model": training.network.state_dict()})
+    (run / "first.pt").unlink(missing_ok=True)
+    training.network.load_state_dict(runs.best(run)["model"])
     scores = {
         split: predict(training.network, task.power, task.rows[split], config, task.device)
         for split in ("valid", "test")

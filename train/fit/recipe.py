@@ -31,6 +31,8 @@ class Recipe:
             whole values.
         settle: at the end batch norms take the statistics of clips as they are, not of varied ones, if that
             lowers the validation loss.
+        average: the share of the end in a mean with the weights of `start`, which is taken if that lowers it
+            further; 0 for none.
     """
 
     labels: str = "annotations"
@@ -51,6 +53,7 @@ class Recipe:
     known: float = 0.0
     bits: int = 0
     settle: bool = False
+    average: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as plain values for JSON."""

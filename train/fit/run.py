@@ -2,6 +2,7 @@
 
 run.json         configuration, data set and recipe
 metrics.jsonl    a line an epoch
+first.pt         the weights that it begins with, where they count at the end; removed then
 last.pt          to go on after an interruption; removed at the end
 best.pt          the weights of the epoch with the lowest validation loss
 predictions.npz  scores, annotations, paths and groups of the clips to validate and to test on
