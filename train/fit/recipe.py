@@ -81,6 +81,7 @@ RECIPES = {
         hints=0.3,
         known=0.5,
         settle=True,
+        average=0.5,
     ),
 }
 """The study's own recipe, and one for probabilities."""
