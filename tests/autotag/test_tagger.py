@@ -141,7 +141,7 @@ def test_a_long_file_is_the_mean_of_its_parts(tagger: Tagger, tmp_path: Path) ->
         soundfile.write(tmp_path / name, signal, 12000, "FLOAT")
     first, second, both = (dict(tagger.tag(tmp_path / name, EVERY).tags) for name in names)
     for tag, score in both.items():
-        assert score == pytest.approx((first[tag] + second[tag]) / 2, abs=0.03)
+        assert score == pytest.approx((first[tag] + second[tag]) / 2, abs=0.04)
 
 
 @pytest.fixture(scope="module")

@@ -266,7 +266,7 @@ def test_a_resolution_without_a_model_names_the_nearest_and_how_to_train_it() ->
         find("vgg-16k-8-x1-log")
     message = str(error.value)
     assert "No trained model vgg-16k-8-x1-log is installed" in message
-    assert "the nearest are vgg-12k-8-x1-db" in message
+    assert "the nearest are vgg-12k-48-x10-log, vgg-16k-48-x10-db, vgg-12k-8-x1-db" in message
     assert "python -m train fit vgg-16k-8-x1-log" in message
 
 

@@ -1,6 +1,7 @@
 """Disturbed files and known sounds, as the card measures them."""
 
 import shutil
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -41,7 +42,9 @@ def test_bit_rates_are_what_they_say(tmp_path: Path) -> None:
 
 def test_every_model_hears_every_condition(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(robustness, "EVERY", 1)
-    dataset = read(data, "soft")
+    dataset = read(data, "soft-all")
+    half = dataset.target > np.median(dataset.target, axis=0)  # so that five clips have enough of each tag
+    dataset = replace(dataset, truth=half.astype(np.float32))
     usable = dataset.present
     usable[np.flatnonzero(dataset.split == "test")[:2]] = False
     (found,) = robustness.robustness([load("vgg-12k-96-x2-db")], dataset, usable)
