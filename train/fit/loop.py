@@ -1,5 +1,6 @@
 """Train one configuration: a loop that reads top to bottom, resumes exactly, selects on validation."""
 
+import copy
 import json
 import math
 import time
@@ -220,13 +221,15 @@ def finish(task: Task, training: Training) -> None:
     """Score the held-out clips with the best epoch, and say what came of the run."""
     run, dataset, config, recipe = task.run, task.dataset, task.config, task.recipe
     best, loss = runs.best(run), _lowest(training)
+    kept = best["model"]
     for weights in ends(task, best["model"]):
         training.network.load_state_dict(weights)
         if (after := settled(task, training.network)) < loss:
-            loss = after
-            runs.save(run / "best.pt", best | {"model": training.network.state_dict()})
+            loss, kept = after, copy.deepcopy(training.network.state_dict())
+    training.network.load_state_dict(kept)
+    if kept is not best["model"]:
+        runs.save(run / "best.pt", best | {"model": kept})
     (run / "first.pt").unlink(missing_ok=True)
-    training.network.load_state_dict(runs.best(run)["model"])
     scores = {
         split: predict(training.network, task.power, task.rows[split], config, task.device)
         for split in ("valid", "test")

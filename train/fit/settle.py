@@ -18,8 +18,8 @@ SETTLING = 512
 def ends(task: Task, last: dict[str, Tensor]) -> Iterator[dict[str, Tensor]]:
     """Weights that a run may end with once its batch norms have settled; `last` are those of its best epoch.
 
-    They are these, and their mean with those that the run began with: a network often stays in
-    one basin with the one that it began with, and between the two is better than either (Wortsman et al.,
+    They are these, and their mean with those that the run began with, if it kept them: a network often stays
+    in one basin with the one that it began with, and between the two is better than either (Wortsman et al.,
     Robust fine-tuning of zero-shot models, 2022).
     """
     if task.recipe.settle:

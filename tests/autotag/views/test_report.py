@@ -12,11 +12,14 @@ from autotag.meaning import meaning_of
 from autotag.models.registry import auc, find
 from autotag.system.text import printable
 from autotag.views.report import name_below
+from autotag.views.taggram import preference
 from tests.browser import Browser
 from tests.conftest import AWKWARD, SONG, Run, music
 
 MODELS = ("vgg-12k-48-x10-db", "musicnn-12k-48-x1-db", "musicnn-12k-96-x1-db")
 BEST = max(MODELS, key=lambda name: auc(find(name)))
+LONG = max(MODELS, key=lambda name: preference(find(name)))
+"""The best one of short segments, whose tags over time are shown."""
 
 SCRIPT = """"><script>document.title = 'injected'</script>.wav"""
 """A folder and a file in it."""
@@ -140,7 +143,7 @@ def test_the_taggram_follows_what_is_played(page: Browser) -> None:
     page.wait(f"{slider}.getAttribute('aria-valuenow') == '15.0'")
     share = "parseFloat(document.querySelector('.cursor').style.left)"
     assert page.get(share) == pytest.approx(50, abs=0.1)
-    tagger = Tagger(MODELS[2])  # the best one of short segments
+    tagger = Tagger(LONG)
     scores = tagger.scores(SONG)
     at = abs(scores.times + 1.5 - 15).argmin()
     best, *_ = TagRequest().choose(scores.outputs, scores.scores[at])
