@@ -17,6 +17,7 @@ from torch import distributed
 from autotag.system.cores import usable_cores
 from train.errors import RunError
 from train.fit.run import write
+from train.locks import in_turn
 
 SIDES = {"cuda": 8192, "cpu": 2048}
 """Rows of the matrices whose product tells the peak of a device."""
@@ -94,14 +95,18 @@ def precision(device: torch.device) -> torch.dtype:
 
 
 def peak_once(device: torch.device, work: Path) -> float:
-    """The peak of a device, measured for the first of the runs in a folder of runs, and kept there."""
+    """The peak of a device, measured for the first of the runs in a folder of runs, and kept there.
+
+    Runs of several processes that end together take turns: a device that two measure shows half its peak.
+    """
     path, name = work / "peaks.json", f"{device_name(device)}, {precision(device)}"
     known: dict[str, int] = {}
-    with suppress(FileNotFoundError, ValueError, TypeError):
-        known = dict(json.loads(path.read_text("utf-8")))
-    if name not in known:
-        known[name] = round(peak(device))
-        write(path, json.dumps(known, indent=1))
+    with in_turn(work / "peaks.lock", f"{path}: another process measures the peak: waiting for it"):
+        with suppress(FileNotFoundError, ValueError, TypeError):
+            known = dict(json.loads(path.read_text("utf-8")))
+        if name not in known:
+            known[name] = round(peak(device))
+            write(path, json.dumps(known, indent=1))
     return float(known[name])
 
 
