@@ -35,7 +35,6 @@ RESTORE_SEGMENTS = 128
 _CLIP = RECIPES["soft"]
 _NEXT = replace(_CLIP, rate=2e-4, epochs=2)
 _GENTLE = replace(_NEXT, rate=1e-4)
-_SAME = replace(_CLIP, epochs=0)  # the weights of the start; batch norms settle on the resolution
 
 BUNDLED: dict[str, Recipe] = {
     "root-x10": _CLIP,
@@ -47,15 +46,16 @@ BUNDLED: dict[str, Recipe] = {
     "vgg-12k-48-x5-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x4-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x3-db": replace(_GENTLE, start="vgg-12k-48-x2-db"),
-    "vgg-12k-48-x1-db": replace(_SAME, start="vgg-12k-48-x2-db"),
-    "vgg-12k-24-x1-db": replace(_CLIP, rate=1e-3, epochs=10, start="vgg-12k-48-x2-db"),
-    "vgg-12k-8-x1-db": replace(_CLIP, rate=1e-3, epochs=20, start="vgg-12k-48-x2-db"),
-    "vgg-12k-32-x1-db": replace(_CLIP, rate=1e-3, epochs=4, start="vgg-12k-24-x1-db"),
-    "vgg-12k-16-x1-db": replace(_CLIP, rate=1e-3, epochs=5, start="vgg-12k-24-x1-db"),
+    "vgg-12k-48-x1-db": replace(_GENTLE, start="vgg-12k-48-x2-db"),
+    "vgg-12k-24-x1-db": replace(_CLIP, rate=1e-3, epochs=5, start="vgg-12k-48-x2-db"),
+    "vgg-12k-32-x1-db": replace(_CLIP, rate=2e-4, epochs=2, start="vgg-12k-24-x1-db"),
+    "vgg-12k-16-x1-db": replace(_CLIP, rate=5e-4, epochs=3, start="vgg-12k-24-x1-db"),
+    "vgg-12k-8-x1-db": replace(_CLIP, rate=1e-3, epochs=8, start="vgg-12k-16-x1-db"),
     "vgg-16k-48-x10-db": replace(_CLIP, rate=5e-4, epochs=4, start="vgg-12k-48-x10-db"),
     "vgg-12k-48-x10-log": replace(_CLIP, rate=1e-3, epochs=6, start="vgg-12k-48-x10-db"),
     "vgg-12k-96-x2-db": replace(_CLIP, rate=5e-4, epochs=2, start="root-96"),
-    "vgg-12k-96-x1-db": replace(_SAME, start="vgg-12k-96-x2-db"),
+    "vgg-12k-96-x1-db": replace(_GENTLE, epochs=1, start="vgg-12k-96-x2-db"),
+    "vgg-12k-128-x1-db": replace(_GENTLE, epochs=1, start="vgg-12k-96-x1-db"),
     "musicnn-12k-96-x1-db": replace(_CLIP, rate=1e-3, epochs=12, start="root-musicnn"),
     "musicnn-12k-48-x1-db": replace(_CLIP, rate=1e-3, epochs=8, start="musicnn-12k-96-x1-db"),
     "musicnn-16k-96-x1-db": replace(_CLIP, rate=1e-3, epochs=2, start="musicnn-12k-96-x1-db"),
