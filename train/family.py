@@ -19,7 +19,7 @@ from train.export.restore import restore
 from train.fit.adopt import adopt
 from train.fit.loop import fit
 from train.fit.recipe import RECIPES, Recipe
-from train.fit.run import alone, best
+from train.fit.run import alone
 
 PRETRAINING = {
     "root-x10": "vgg-12k-48-x10-db",
@@ -107,11 +107,7 @@ def distill(
         if recipe.start is not None:
             _begin(recipe.start, work / recipe.start / run.name, root, audio, cache)
         with alone(run):
-            config = parse_model_name(PRETRAINING.get(name, name))[0]
-            if recipe.epochs:
-                fit(config, dataset, cache, run, recipe, device)
-            else:
-                adopt(config, dataset, cache, run, recipe, best(work / str(recipe.start) / run.name), 0.0)
+            fit(parse_model_name(PRETRAINING.get(name, name))[0], dataset, cache, run, recipe, device)
             if name not in PRETRAINING and not is_published(run, models, words):
                 export(run, dataset, cache, models, words)
 

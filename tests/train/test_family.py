@@ -168,7 +168,7 @@ def test_the_family_is_trained_and_exported_and_not_again(
     small = {
         "root-x10": short,
         "vgg-12k-48-x10-db": replace(short, start="root-x10"),
-        "vgg-12k-48-x5-db": replace(short, epochs=0, start="vgg-12k-48-x10-db"),
+        "vgg-12k-48-x5-db": replace(short, start="vgg-12k-48-x10-db"),
         "msd-vgg-12k-48-x10-db": replace(short, labels="soft-msd", start="vgg-12k-48-x10-db"),
         "musicnn-12k-48-x1-db": replace(short, segments=True, prior=True),
     }

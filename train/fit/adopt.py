@@ -1,4 +1,4 @@
-"""Weights that were trained elsewhere, or at another resolution, as a run like any other."""
+"""Weights that were trained elsewhere, as a run like any other."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,6 @@ from train.fit.device import join
 from train.fit.loop import begin, checkpoint, finish
 from train.fit.prepare import prepare
 from train.fit.recipe import Recipe
-from train.fit.settle import settled
 
 
 def adopt(
@@ -26,8 +25,7 @@ def adopt(
     """Make a complete run in the folder `run` of weights that are there.
 
     Args:
-        recipe: by which they were trained; one of no epoch, if that was at another resolution: then their
-            batch norms settle on this one.
+        recipe: by which they were trained.
         found: the weights, the commit that the code stood at, and whether the scores are calibrated, as of
             `train.fit.run.best`.
         seconds: that training took.
@@ -38,8 +36,6 @@ def adopt(
     task = replace(task, start=None, commit=found["commit"])
     training = begin(task)
     training.network.inherit(found["model"])
-    if not recipe.epochs:
-        settled(task, training.network)
     checkpoint(task, training, epoch=-1, loss=0.0, seconds=seconds)
     runs.save(run / "best.pt", runs.best(run) | {"calibrated": found.get("calibrated", False)})
     finish(task, training)
