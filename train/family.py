@@ -49,7 +49,7 @@ BUNDLED: dict[str, Recipe] = {
     "vgg-12k-48-x1-db": replace(_GENTLE, start="vgg-12k-48-x2-db"),
     "vgg-12k-32-x1-db": replace(_NEXT, epochs=1, start="vgg-12k-48-x1-db"),
     "vgg-12k-24-x1-db": replace(_CLIP, rate=1e-3, epochs=10, start="vgg-12k-48-x2-db"),
-    "vgg-12k-16-x1-db": replace(_CLIP, rate=5e-4, epochs=2, start="vgg-12k-32-x1-db"),
+    "vgg-12k-16-x1-db": replace(_CLIP, rate=5e-4, epochs=2, start="vgg-12k-24-x1-db"),
     "vgg-12k-8-x1-db": replace(_CLIP, rate=1e-3, epochs=20, start="vgg-12k-48-x2-db"),
     "vgg-16k-48-x10-db": replace(_CLIP, rate=5e-4, epochs=4, start="vgg-12k-48-x10-db"),
     "vgg-12k-48-x10-log": replace(_CLIP, rate=1e-3, epochs=6, start="vgg-12k-48-x10-db"),
