@@ -34,7 +34,7 @@ from train.networks.network import Network
 RANGES = 256
 """Training clips, at most, that the INT8 ranges are read from."""
 
-SHRINKING = 512
+SHRINKING = 1024
 """Training clips, at most, by which a network is shrunk before INT8."""
 
 

@@ -352,7 +352,10 @@ def test_numbers_and_pages_need_no_extra(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--step", 0], "The step is 0 s. Use one from 0.021 s, a frame of musicnn-12k-96-x1-db, to 2.99 s"),
+        (
+            ["--model", SEGMENTED, "--step", 0],
+            f"The step is 0 s. Use one from 0.021 s, a frame of {SEGMENTED}, to 2.99 s",
+        ),
         (["--step", "nan"], "The step is nan s"),
         (["--arch", "vgg", "--step", 30], "The step is 30 s. Use one from 0.043 s"),
         (["--top", 3], "gets the numbers of all tags"),
