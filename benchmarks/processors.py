@@ -6,6 +6,7 @@ MODELS is a pattern, such as 'vgg-*'. Each PYTHON is a command that starts a Pyt
 processor; an emulated one will do:
 
     'qemu-x86_64 -cpu Haswell python'                            AVX2, and no VNNI
+    'qemu-x86_64 -cpu Nehalem python'                            SSE4.2
     'qemu-aarch64 -cpu cortex-a72 -L ROOT ROOT/usr/bin/python3'  ARM; ROOT holds its Python and libraries
 
 Prints the largest difference from the scores of this processor, over all tags of the song.

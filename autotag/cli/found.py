@@ -102,7 +102,7 @@ def _write_table(found: "list[Found]", score: str) -> None:
     """The tracks, with a column of their score if it has a name."""
     typer.echo("  ".join([*filter(None, [score]), *(tag for tag, _ in found[0].tags), "path"]))
     for track in found:
-        each = [f"{value:{len(name)}.2f}" for name, value in [(score, track.score), *track.tags] if name]
+        each = [f"{value:z{len(name)}.2f}" for name, value in [(score, track.score), *track.tags] if name]
         also = len(track.copies)
         copies = f"  (and {counted(also, 'copy', 'copies')})" if also else ""
         typer.echo("  ".join([*each, printable(track.path)]) + copies)

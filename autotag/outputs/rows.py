@@ -192,7 +192,10 @@ def read_rows(path: Path, lines: "io.BufferedReader[Any]", layout: Layout) -> It
     """
     start = lines.peek(len(layout.START))[: len(layout.START)]
     if start != layout.START[: len(start)]:
-        raise SinkError(f"{path}: does not begin as a file of autotag. Name another file.")
+        raise SinkError(
+            f"{path}: begins with {start[:20]!r}, and not as a file of autotag: another program made it or "
+            "saved it again. Name another file."
+        )
     if len(start) < len(layout.START):  # it broke off at once
         return
     byte = len(lines.read(len(layout.HEADER)))

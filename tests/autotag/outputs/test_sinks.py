@@ -515,6 +515,7 @@ def test_names_that_are_not_utf_8(autotag: Run, tmp_path: Path, ending: str) -> 
     "content",
     [
         b"path,ok\na.mp3,1\n",
+        b"\xef\xbb\xbfpath,path_bytes,size\r\n",
         b'{"name": 1}\n',
         b'{"path": "a"}\n',
         b"\x89PNG\r\n",
