@@ -134,7 +134,7 @@ def test_a_short_file_is_repeated_and_says_so(tagger: Tagger, tmp_path: Path) ->
 
 
 def test_a_long_sound_is_the_mean_of_its_parts(tagger: Tagger) -> None:
-    """Two segments, each in a file of its own too: with silence between them, the same frames."""
+    """Two segments, and each of them alone: with silence between them, the same frames."""
     config = tagger.metadata.config
     frame = HOP * config.hop
     each = config.frames * frame
