@@ -55,7 +55,7 @@ BUNDLED: dict[str, Recipe] = {
     "vgg-12k-48-x10-log": replace(_CLIP, rate=1e-3, epochs=6, start="vgg-12k-48-x10-db"),
     "vgg-12k-96-x2-db": replace(_CLIP, rate=5e-4, epochs=2, start="root-96"),
     "vgg-12k-96-x1-db": replace(_GENTLE, epochs=1, start="vgg-12k-96-x2-db"),
-    "vgg-12k-128-x1-db": replace(_CLIP, rate=5e-4, epochs=6, start="vgg-12k-96-x1-db"),
+    "vgg-12k-128-x1-db": replace(_CLIP, rate=5e-4, epochs=2, start="vgg-12k-96-x1-db"),
     "musicnn-12k-96-x1-db": replace(_CLIP, rate=1e-3, epochs=12, start="root-musicnn"),
     "musicnn-12k-48-x1-db": replace(_CLIP, rate=1e-3, epochs=8, start="musicnn-12k-96-x1-db"),
     "musicnn-16k-96-x1-db": replace(_CLIP, rate=1e-3, epochs=2, start="musicnn-12k-96-x1-db"),
