@@ -26,6 +26,7 @@ PRETRAINING = {
     "root-x2": "vgg-12k-48-x2-db",
     "root-96": "vgg-12k-96-x2-db",
     "root-musicnn": "musicnn-12k-96-x1-db",
+    "root-musicnn-16k": "musicnn-16k-48-x1-db",
 }
 """Configurations that are trained for others to begin with, and not exported."""
 
@@ -59,7 +60,8 @@ BUNDLED: dict[str, Recipe] = {
     "musicnn-12k-96-x1-db": replace(_CLIP, rate=1e-3, epochs=12, start="root-musicnn"),
     "musicnn-12k-48-x1-db": replace(_CLIP, rate=1e-3, epochs=8, start="musicnn-12k-96-x1-db"),
     "musicnn-16k-96-x1-db": replace(_CLIP, rate=1e-3, epochs=2, start="musicnn-12k-96-x1-db"),
-    "musicnn-16k-48-x1-db": replace(_CLIP, rate=1e-3, epochs=3, start="musicnn-12k-48-x1-db"),
+    "root-musicnn-16k": replace(_CLIP, rate=1e-3, epochs=3, start="musicnn-12k-48-x1-db"),
+    "musicnn-16k-48-x1-db": replace(_CLIP, rate=1e-3, epochs=3, start="root-musicnn-16k"),
 }
 """The recipe of each model, after that of the one whose weights it begins with.
 

@@ -21,6 +21,9 @@ TILT = 6.0
 NOISE = 1 / 64
 """Share of the clips in whose place there is noise."""
 
+HUM = (40.0, 160.0)
+"""Lowest and highest fundamental of the hum that is in half of the noise, in Hz."""
+
 
 class Batch(NamedTuple):
     """Clips on their way into the network.
@@ -72,7 +75,7 @@ def mix(batch: Batch) -> Batch:
 
 
 def noise(batch: Batch, sr: int) -> Batch:
-    """Put noise in place of some clips: of any level and colour, and with no tag at all."""
+    """Put noise in place of some clips: of any level and colour, half with a hum, and with no tag at all."""
     power, target, hint = batch
     chosen = torch.nonzero(rand(len(power), device=power.device) < NOISE)[:, 0]
     made = power[chosen]
@@ -81,8 +84,11 @@ def noise(batch: Batch, sr: int) -> Batch:
     basis = torch.from_numpy(mel_basis(sr, power.shape[1])).to(power)
     bins = power.new_empty(len(made), basis.shape[1], power.shape[2]).exponential_()
     octaves = (1 + arange(basis.shape[1], device=power.device)).log2()
-    colour = _amplified(bins, _uniform(made, -9, 3) * octaves)  # white is 0 dB an octave, brown -6
-    made = basis / basis.sum(1, keepdim=True).clamp(min=1e-9) @ colour
+    bins = _amplified(bins, _uniform(made, -9, 3) * octaves)  # white is 0 dB an octave, brown -6
+    humming = rand(len(made), 1, 1, device=power.device) < 0.5
+    under = _amplified(bins / bins.mean((1, 2), keepdim=True), _uniform(made, -120, 0))
+    bins = torch.where(humming, under + _hum(made, basis.shape[1], sr)[:, :, None], bins)
+    made = basis / basis.sum(1, keepdim=True).clamp(min=1e-9) @ bins
     made = _amplified(made / made.mean((1, 2), keepdim=True), _uniform(made, -90, 10))
     return Batch(
         power.index_copy(0, chosen, made),
@@ -108,6 +114,22 @@ def augment(batch: Batch, steps: Collection[str], sr: int) -> Batch:
         if name in steps:
             batch = does[name](batch)
     return batch
+
+
+def _hum(like: Tensor, bins: int, sr: int) -> Tensor:
+    """Mean power 1 in the bins of a spectrum [batch, bins]: a steady low tone and some of its overtones.
+
+    The lobe of a tone is that of the front-end's Hann window (`autotag.audio.mel.hann`).
+    """
+    lowest, highest = HUM
+    fundamental = lowest * (highest / lowest) ** rand(len(like), 1, device=like.device)
+    overtones = arange(1, 9, device=like.device)
+    levels = (overtones - 1) * _uniform(like, -40, 0)  # in dB
+    places = (overtones * fundamental * 2 * (bins - 1) / sr)[:, :, None]
+    away = arange(bins, device=like.device) - places
+    lobes = (torch.sinc(away) + torch.sinc(away - 1) / 2 + torch.sinc(away + 1) / 2) ** 2
+    spectrum = _amplified(lobes, levels).sum(1)
+    return spectrum / spectrum.mean(1, keepdim=True)
 
 
 def _amplified(power: Tensor, decibels: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from collections.abc import Collection
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from autotag.audio.mel import mel_power_blocks
@@ -104,10 +105,38 @@ def test_noise_in_place_of_a_clip_has_no_tag(sr: int) -> None:
     assert torch.equal(found[~replaced], power[~replaced])
     level = 10 * torch.log10(found[replaced].mean(2))
     assert level.max() - level.min() > 60
-    samples = np.random.default_rng(0).standard_normal(60 * sr).astype(np.float32)
-    real = torch.from_numpy(np.concatenate(list(mel_power_blocks([samples], sr, 48)), axis=1))
-    varying = (found[replaced].std(2) / found[replaced].mean(2)).mean(0)
+    real = heard(np.random.default_rng(0).standard_normal(60 * sr), sr)
+    noise = found[replaced]
+    noise = noise[~hums(noise)]
+    varying = (noise.std(2) / noise.mean(2)).mean(0)
     torch.testing.assert_close(varying, real.std(1) / real.mean(1), rtol=0.4, atol=0)
+
+
+def heard(samples: NDArray[np.float64], sr: int) -> Tensor:
+    """Mel power in 48 bands, by the front-end."""
+    blocks = mel_power_blocks([samples.astype(np.float32)], sr, 48)
+    return torch.from_numpy(np.concatenate(list(blocks), axis=1))
+
+
+def hums(noise: Tensor) -> Tensor:
+    """Which of the clips [clips, mels, frames] have a steady band."""
+    return (noise.std(2) / noise.mean(2)).min(1).values < 0.1
+
+
+@pytest.mark.parametrize("sr", RATES)
+def test_half_of_the_noise_has_a_hum_as_the_front_end_hears_it(
+    sr: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("train.fit.augment.HUM", (100.0, 100.0))
+    torch.manual_seed(6)
+    found, labels = varied(torch.ones(16000, 48, 40), torch.ones(16000, 1), ["noise"], sr)
+    noise = found[(labels == 0)[:, 0]]
+    hum = noise[hums(noise)].mean(2)
+    assert len(noise) / 4 < len(hum) < 3 * len(noise) / 4
+    purest = hum[(hum.max(1).values / hum.sum(1)).argmax()]
+    tone = heard(np.sin(2 * np.pi * 100 * np.arange(30 * sr) / sr), sr)[:, 4:-4].mean(1)
+    loud = tone > tone.max() / 100
+    torch.testing.assert_close((purest / purest.max())[loud], (tone / tone.max())[loud], rtol=0.2, atol=0)
 
 
 def test_noise_at_another_rate_has_other_bands() -> None:
@@ -117,5 +146,6 @@ def test_noise_at_another_rate_has_other_bands() -> None:
     for sr in RATES:
         found, labels = varied(power, target, ["noise"], sr)
         noise = found[(labels == 0)[:, 0]]
+        noise = noise[~hums(noise)]
         spread.append((noise.std(2) / noise.mean(2)).mean(0)[:4])
     assert (spread[1] > 1.05 * spread[0]).all(), "the bins are wider, so the lowest bands hold fewer"
