@@ -35,7 +35,8 @@ RANGES = 256
 """Training clips, at most, that the INT8 ranges are read from."""
 
 SHRINKING = 1024
-"""Training clips, at most, by which a network is shrunk before INT8."""
+"""Training clips, at most, by which a network is shrunk before INT8; one of a third of 48 bands sees
+three times as many."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ def export(run: Path, dataset: Dataset, cache: Path, models: Path, words: Words)
     fp32 = _to_fp32(run, outcome, network, uncalibrated, dataset, cache)
     metadata = words.describe(Model(fp32).metadata)
     int8 = run / f"{config.name}.int8.onnx"
-    seen = torch.from_numpy(training_segments(dataset, config, cache, SHRINKING))[:, None]
+    clips = SHRINKING * max(1, 48 // config.mels)
+    seen = torch.from_numpy(training_segments(dataset, config, cache, clips))[:, None]
     to_onnx(network.shrunk(seen), config, int8)
     quantise(int8, int8, training_segments(dataset, config, cache, RANGES))
     write_metadata(int8, replace(metadata, precision="int8"))
