@@ -20,8 +20,8 @@ import torch
 from autotag.audio.mel import Array
 from autotag.models.model import Model
 from train.data import read
-from train.data.cache import mel_power, training_segments
-from train.export.publish import RANGES, SHRINKING, trained
+from train.data.cache import mel_power
+from train.export.publish import RANGES, shrinking_segments, trained
 from train.export.quantise import quantise
 from train.export.to_onnx import to_onnx, write_metadata
 from train.fit.run import result
@@ -47,7 +47,7 @@ config, network = outcome.config, trained(asked.run, outcome)
 dataset = read(asked.data, outcome.recipe.labels)
 power, usable = mel_power(dataset, config, asked.cache)
 rows = dataset.rows("valid", usable)
-seen = torch.from_numpy(training_segments(dataset, config, asked.cache, SHRINKING))[:, None]
+seen = shrinking_segments(dataset, config, asked.cache)
 one = np.repeat(seen[:1, 0].numpy(), round(29.1 * config.sr / 256 / config.hop / config.frames), axis=0)
 metadata = Model(next(asked.run.glob("*.fp32.onnx"))).metadata
 models = {}

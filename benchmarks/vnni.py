@@ -14,18 +14,19 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx.numpy_helper import from_array, to_array
 from onnxruntime.capi import onnxruntime_pybind11_state
 
 from autotag.models.model import Model
 from autotag.models.registry import find, models
+from train.export.restore import dequantised
 
 ROUNDS = 31
 
@@ -99,21 +100,19 @@ def hidden(command: list[str]) -> str:
 def times(name: str) -> tuple[float, float]:
     """Milliseconds in INT8 and in float32 for 29.1 s."""
     path = find(name).path
-    config = Model(path).metadata.config
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4
-    sessions = [
-        onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-        for file in (path.read_bytes(), float32(path))
-    ]
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / path.name
+        whole.write_bytes(float32(path))
+        both = [Model(file, threads=1) for file in (path, whole)]
+    config = both[0].metadata.config
     segments = max(1, round(29.1 * config.sr / 256 / config.hop / config.frames))
-    mel = np.random.default_rng(0).normal(-30, 10, (segments, 1, config.mels, config.frames))
+    random = np.random.default_rng(0)
+    mel = random.normal(-30, 10, (segments, config.mels, config.frames)).astype(np.float32)
     taken: list[list[float]] = [[], []]
     for _ in range(ROUNDS):
-        for session, found in zip(sessions, taken, strict=True):
+        for model, found in zip(both, taken, strict=True):
             begun = time.perf_counter()
-            session.run(["scores"], {"mel": mel.astype(np.float32)})
+            model(mel)
             found.append(1000 * (time.perf_counter() - begun))
     return median(taken[0][1:]), median(taken[1][1:])
 
@@ -127,9 +126,7 @@ def float32(path: Path) -> bytes:
     kept = []
     for node in graph.node:
         if node.op_type == "DequantizeLinear" and node.input[0] in constant:
-            whole, scale, zero = (to_array(constant[each]).astype(np.float32) for each in node.input)
-            along = (-1,) + (1,) * (whole.ndim - 1)
-            weight = ((whole - zero.reshape(along)) * scale.reshape(along)).astype(np.float32)
+            weight = dequantised(*(to_array(constant[each]) for each in node.input))
             graph.initializer.append(from_array(weight, node.output[0]))
         elif node.op_type in ("QuantizeLinear", "DequantizeLinear"):
             same[node.output[0]] = same.get(node.input[0], node.input[0])

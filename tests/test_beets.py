@@ -26,13 +26,16 @@ SMALL = "vgg-12k-48-x10-db"
 SONGS, BAD = 50, "song 07.wav"
 """How many, and the one that is silence."""
 
+THRESHOLD = 0.05
+"""At which each of the others has a tag that is a genre."""
+
 CONFIG = """
 plugins: autotags the
 directory: {folder}/songs
 library: {folder}/library.db
 import: {{copy: no, autotag: no}}
 format_item: $path
-autotags: {{model: {model}, threshold: 0.05, auto: yes, jobs: 2{more}}}
+autotags: {{model: {model}, threshold: {threshold}, auto: yes, jobs: 2{more}}}
 """
 
 SHOWN = "$path|$autotags|$autotags_scores|$autotags_genre|$autotags_mood"
@@ -49,7 +52,7 @@ class Beets:
         return self.folder / "songs"
 
     def configure(self, model: str = SMALL, more: str = "") -> None:
-        text = CONFIG.format(folder=self.folder, model=model, more=more)
+        text = CONFIG.format(folder=self.folder, model=model, threshold=THRESHOLD, more=more)
         (self.folder / "config.yaml").write_text(text, "utf-8")
 
     def start(self, *words: str) -> subprocess.Popen[str]:
@@ -125,7 +128,7 @@ def test_an_import_tags_as_autotag_does(imported: tuple[Beets, list[str]]) -> No
     found = dict(rows(beets))
     assert len(found) == SONGS - 1
     for path, (names, scores, genres, moods) in found.items():
-        tags = tagger.tag(path, TagRequest(top=0, threshold=0.05)).tags
+        tags = tagger.tag(path, TagRequest(top=0, threshold=THRESHOLD)).tags
         assert names.split("; ") == [tag for tag, _ in tags[:5]]
         for (tag, score), kept in zip(tags[:5], scores.split("; "), strict=True):
             assert kept.rpartition("=")[0] == tag
@@ -170,7 +173,7 @@ def test_it_writes_as_autotag_does_and_takes_it_back(beets: Beets, autotag: Run,
     beets("modify", "-yW", "genres=Mine", "path::04")  # in beets alone
     before, files = beets.kept(), beets.files()
     shutil.copytree(beets.songs, tmp_path / "other")
-    asked = ("--model", SMALL, "--threshold", 0.05, "--genre", "--mood", "--jobs", 2)
+    asked = ("--model", SMALL, "--threshold", THRESHOLD, "--genre", "--mood", "--jobs", 2)
     assert autotag("write", tmp_path / "other", *asked).returncode == 1  # one is silence
 
     said = beets("autotags", "--write")[1]

@@ -35,8 +35,7 @@ RANGES = 256
 """Training clips, at most, that the INT8 ranges are read from."""
 
 SHRINKING = 1024
-"""Training clips, at most, by which a network is shrunk before INT8; one of a third of 48 bands sees
-three times as many."""
+"""Training clips, at most, by which a network of 48 bands is shrunk before INT8."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +93,7 @@ def export(run: Path, dataset: Dataset, cache: Path, models: Path, words: Words)
     fp32 = _to_fp32(run, outcome, network, uncalibrated, dataset, cache)
     metadata = words.describe(Model(fp32).metadata)
     int8 = run / f"{config.name}.int8.onnx"
-    clips = SHRINKING * max(1, 48 // config.mels)
-    seen = torch.from_numpy(training_segments(dataset, config, cache, clips))[:, None]
-    to_onnx(network.shrunk(seen), config, int8)
+    to_onnx(network.shrunk(shrinking_segments(dataset, config, cache)), config, int8)
     quantise(int8, int8, training_segments(dataset, config, cache, RANGES))
     write_metadata(int8, replace(metadata, precision="int8"))
     power, usable = mel_power(dataset, config, cache)
@@ -110,6 +107,12 @@ def export(run: Path, dataset: Dataset, cache: Path, models: Path, words: Words)
     write_metadata(fp32, replace(metadata, metrics=metrics))
     write_metadata(int8, replace(metadata, metrics=metrics, precision="int8"))
     return publish(int8, models)
+
+
+def shrinking_segments(dataset: Dataset, config: Config, cache: Path) -> torch.Tensor:
+    """Log-mel segments [n, 1, mels, frames] that shrink a network; of a third of 48 bands thrice as many."""
+    clips = SHRINKING * max(1, 48 // config.mels)
+    return torch.from_numpy(training_segments(dataset, config, cache, clips))[:, None]
 
 
 def calibration_of(network: Network, config: Config, dataset: Dataset, cache: Path) -> Calibration:

@@ -8,6 +8,7 @@ import torch
 from onnx.numpy_helper import to_array
 from torch import Tensor
 
+from autotag.audio.mel import Array
 from autotag.config import Config
 from train.networks import build
 from train.networks.network import Network
@@ -30,13 +31,19 @@ def restore(path: Path, config: Config, inputs: Tensor, whole: bool = False, bit
     return network
 
 
+def dequantised(whole: Array, scale: Array, zero: Array) -> Array:
+    """The float32 weights of whole numbers [n, ...] with a scale and a zero point for each of n channels."""
+    along = (-1,) + (1,) * (whole.ndim - 1)
+    apart = whole.astype(np.float32) - zero.astype(np.float32).reshape(along)
+    weights: Array = apart * scale.reshape(along)
+    return weights
+
+
 def _constants(graph: onnx.GraphProto) -> dict[str, Tensor]:
     """All constants of an ONNX graph in float32, under the names that they have in torch."""
     found = {constant.name: to_array(constant) for constant in graph.initializer}
     for node in graph.node:
         if node.op_type == "DequantizeLinear" and node.input[0] in found:
-            whole, scale, zero = (found.pop(name).astype(np.float32) for name in node.input)
-            along = (-1,) + (1,) * (whole.ndim - 1)
             name = node.input[0].removesuffix("_quantized")
-            found[name] = (whole - zero.reshape(along)) * scale.reshape(along)
+            found[name] = dequantised(*(found.pop(name) for name in node.input))
     return {name.removeprefix("network."): torch.tensor(value) for name, value in found.items()}

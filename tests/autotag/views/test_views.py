@@ -357,7 +357,7 @@ def test_numbers_and_pages_need_no_extra(tmp_path: Path) -> None:
             f"The step is 0 s. Use one from 0.021 s, a frame of {SEGMENTED}, to 2.99 s",
         ),
         (["--step", "nan"], "The step is nan s"),
-        (["--arch", "vgg", "--step", 30], "The step is 30 s. Use one from 0.0"),
+        (["--hop", "x2", "--arch", "vgg", "--step", 30], "The step is 30 s. Use one from 0.043 s"),
         (["--top", 3], "gets the numbers of all tags"),
         (["--mels", 32], "mel bands of musicnn 32 is not available"),
     ],
