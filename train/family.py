@@ -25,6 +25,7 @@ PRETRAINING = {
     "root-x10": "vgg-12k-48-x10-db",
     "root-x2": "vgg-12k-48-x2-db",
     "root-96": "vgg-12k-96-x2-db",
+    "root-128": "vgg-12k-128-x1-db",
     "root-musicnn": "musicnn-12k-96-x1-db",
     "root-musicnn-16k": "musicnn-16k-48-x1-db",
 }
@@ -56,7 +57,8 @@ BUNDLED: dict[str, Recipe] = {
     "vgg-12k-48-x10-log": replace(_CLIP, rate=1e-3, epochs=6, start="vgg-12k-48-x10-db"),
     "vgg-12k-96-x2-db": replace(_CLIP, rate=5e-4, epochs=2, start="root-96"),
     "vgg-12k-96-x1-db": replace(_GENTLE, epochs=1, start="vgg-12k-96-x2-db"),
-    "vgg-12k-128-x1-db": replace(_CLIP, rate=5e-4, epochs=2, start="vgg-12k-96-x1-db"),
+    "root-128": replace(_CLIP, rate=5e-4, epochs=2, start="vgg-12k-96-x1-db"),
+    "vgg-12k-128-x1-db": replace(_GENTLE, epochs=1, start="root-128"),
     "musicnn-12k-96-x1-db": replace(_CLIP, rate=1e-3, epochs=12, start="root-musicnn"),
     "musicnn-12k-48-x1-db": replace(_CLIP, rate=1e-3, epochs=8, start="musicnn-12k-96-x1-db"),
     "musicnn-16k-96-x1-db": replace(_CLIP, rate=1e-3, epochs=2, start="musicnn-12k-96-x1-db"),
