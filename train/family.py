@@ -44,7 +44,7 @@ BUNDLED: dict[str, Recipe] = {
     "root-96": replace(_CLIP, rate=5e-4, epochs=6, start="root-x2"),
     "root-musicnn": replace(_CLIP, segments=True, known=0.0, epochs=60),
     "vgg-12k-48-x10-db": replace(_CLIP, rate=1e-3, epochs=16, start="root-x10"),
-    "vgg-12k-48-x2-db": replace(_CLIP, rate=1e-3, epochs=8, start="root-x2"),
+    "vgg-12k-48-x2-db": replace(_CLIP, rate=1e-3, epochs=4, start="root-x2"),
     "vgg-12k-48-x5-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x4-db": replace(_NEXT, start="vgg-12k-48-x2-db"),
     "vgg-12k-48-x3-db": replace(_GENTLE, start="vgg-12k-48-x2-db"),
