@@ -12,7 +12,7 @@ from train.networks.network import Network
 
 FILTERS = (128, 384, 768, 2048)
 
-RANKS = (128, 192, 128)
+RANKS = (128, 192, 256)
 """Channels in the middle of the convolutions of blocks 2 to 4, once they are split in two for INT8."""
 
 TIME_POOLING = {
