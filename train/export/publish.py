@@ -31,8 +31,8 @@ from train.measure.uncertain import means
 from train.networks import build
 from train.networks.network import Network
 
-RANGES = 256
-"""Training clips, at most, that the INT8 ranges are read from."""
+RANGES = 64
+"""Training clips, at most, that the INT8 ranges are read from: the loudest of more widen them."""
 
 SHRINKING = 1024
 """Training clips, at most, by which a network of 48 bands is shrunk before INT8."""
