@@ -20,10 +20,9 @@ import torch
 from autotag.audio.mel import Array
 from autotag.models.model import Model
 from train.data import read
-from train.data.cache import mel_power
-from train.export.publish import RANGES, shrinking_segments, trained
-from train.export.quantise import quantise
-from train.export.to_onnx import to_onnx, write_metadata
+from train.data.cache import mel_power, training_segments
+from train.export.publish import to_int8, trained
+from train.export.to_onnx import write_metadata
 from train.fit.run import result
 from train.measure.evaluate import clip_scores
 from train.measure.metrics import evaluate_outputs
@@ -47,15 +46,14 @@ config, network = outcome.config, trained(asked.run, outcome)
 dataset = read(asked.data, outcome.recipe.labels)
 power, usable = mel_power(dataset, config, asked.cache)
 rows = dataset.rows("valid", usable)
-seen = shrinking_segments(dataset, config, asked.cache)
-one = np.repeat(seen[:1, 0].numpy(), round(29.1 * config.sr / 256 / config.hop / config.frames), axis=0)
+segments = round(29.1 * config.sr / 256 / config.hop / config.frames)
+one = np.repeat(training_segments(dataset, config, asked.cache, 1)[:1], segments, axis=0)
 metadata = Model(next(asked.run.glob("*.fp32.onnx"))).metadata
 models = {}
 for ranks in asked.ranks:
     sys.modules[type(network).__module__].RANKS = tuple(map(int, ranks.split(",")))  # type: ignore[attr-defined]
     path = asked.run / f"ranks-{ranks}.onnx"
-    to_onnx(network.shrunk(seen), config, path)
-    quantise(path, path, seen[:RANGES, 0].numpy())
+    to_int8(network, config, dataset, asked.cache, path)
     write_metadata(path, metadata)
     models[ranks] = Model(path, threads=1), path
 times: dict[str, list[float]] = {ranks: [] for ranks in models}
